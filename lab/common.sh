@@ -18,6 +18,7 @@
 
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 TOP_DIR=$(dirname "$LAB_DIR")
+LAB_BUILD=${DM_REMAP_BUILD:-$TOP_DIR/build}
 LAB_CACHE=${DM_REMAP_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/dm-remap}
 # The kernels that setup fetches and the tests run on.
 LAB_SERIES="6.1 6.12"
