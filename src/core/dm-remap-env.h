@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dm-remap: what format, store, index and engine need of the world.
+ *
+ * The four rooms are built unchanged for the kernel and for userspace. They
+ * speak the kernel's own language (types, lists, READ_ONCE, RCU, GFP flags);
+ * userspace has a shim for it. Whatever touches a device, the clock or a
+ * caller goes through the functions below, which the kernel module, the tool
+ * and the simulator each implement in their own way.
+ */
+#ifndef DM_REMAP_ENV_H
+#define DM_REMAP_ENV_H
+
+#ifdef __KERNEL__
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/blk_types.h>
+#include <linux/crc32c.h>
+#include <linux/ctype.h>
+#include <linux/errno.h>
+#include <linux/hash.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/math64.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#include <linux/unaligned.h>
+#include <linux/vmalloc.h>
+#else
+#include "kernel-shim.h"
+#endif
+
+struct dmr_env;
+
+enum dmr_dev {
+	DMR_MAIN,	/* sectors count from the start of the main device */
+	DMR_SPARE,	/* sectors count from the start of the spare area */
+};
+
+/* Why the engine was given a request. */
+enum dmr_from {
+	DMR_FROM_MAIN,	/* the main device failed it */
+	DMR_FROM_SLOT,	/* the spare device failed it */
+	DMR_FROM_MAP,	/* it could not be mapped without the engine */
+};
+
+/**
+ * struct dmr_req - one I/O of a caller that the engine has to settle
+ * @list: for the queue; the engine may use it until it completes the request
+ * @sector: first sector on the main device
+ * @sectors: length; never 0
+ * @op: REQ_OP_READ, REQ_OP_WRITE or REQ_OP_WRITE_ZEROES
+ * @fua: a write must be durable when it completes
+ * @from: who could not serve it
+ * @error: the error to hand on if the request cannot be saved
+ * @staged: the engine's: acknowledge only after the commit
+ * @status: the engine's: how it is going to end
+ */
+struct dmr_req {
+	struct list_head list;
+	u64 sector;
+	u32 sectors;
+	u8 op;
+	u8 from;
+	bool fua;
+	bool staged;
+	blk_status_t error;
+	blk_status_t status;
+};
+
+/**
+ * struct dmr_io - one read or write that the engine or the store makes
+ * @dev: which device
+ * @opf: REQ_OP_READ or REQ_OP_WRITE, with REQ_PREFLUSH and REQ_FUA
+ * @sector: first sector, see enum dmr_dev
+ * @sectors: length
+ * @buf: memory for the data, or NULL
+ * @req: if @buf is NULL: the data is that of this request ...
+ * @req_sector: ... from this sector of it on. Zeroes for a write-zeroes.
+ * @status: result
+ */
+struct dmr_io {
+	enum dmr_dev dev;
+	blk_opf_t opf;
+	u64 sector;
+	u32 sectors;
+	u32 req_sector;
+	struct dmr_req *req;
+	void *buf;
+	blk_status_t status;
+};
+
+/**
+ * dmr_env_io() - run I/Os and wait for all of them
+ *
+ * They may be carried out at once and in any order. A write is durable on
+ * return if it has REQ_FUA. Never fails as such: look at each @status.
+ * Context: may sleep. Makes progress under memory pressure.
+ */
+void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr);
+
+/**
+ * dmr_env_flush() - make all completed writes to a device durable
+ * Context: may sleep.
+ */
+blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev);
+
+/**
+ * dmr_env_drain() - wait for I/O that was mapped earlier
+ *
+ * On return all writes to the main device and all I/Os to slots have ended
+ * (or were handed to the engine) that were mapped by a lookup which began
+ * before the call; and nobody still uses what such a lookup returned.
+ * Context: may sleep; never from a place that such I/O waits for.
+ */
+void dmr_env_drain(struct dmr_env *env);
+
+/* Wait for lookups in progress (an RCU grace period). May sleep. */
+void dmr_env_synchronize(struct dmr_env *env);
+
+/**
+ * dmr_env_fill() - copy data into a read request that the engine holds
+ */
+void dmr_env_fill(struct dmr_env *env, struct dmr_req *req, u32 req_sector,
+		  const void *buf, u32 sectors);
+
+/**
+ * dmr_env_complete() - end a request; it no longer exists on return
+ */
+void dmr_env_complete(struct dmr_env *env, struct dmr_req *req,
+		      blk_status_t status);
+
+/* Does the system still have the device at all (not: does it work)? */
+bool dmr_env_present(struct dmr_env *env, enum dmr_dev dev);
+
+/**
+ * dmr_env_last_good() - a sector of the main device that worked lately
+ * Return: false if there is none yet.
+ */
+bool dmr_env_last_good(struct dmr_env *env, u64 *sector);
+
+/* Seconds on a clock that only moves forward, from any origin. */
+u64 dmr_env_seconds(struct dmr_env *env);
+
+/* Tell those who wait for events that something changed. Rate-limited. */
+void dmr_env_event(struct dmr_env *env);
+
+enum dmr_log_level { DMR_LOG_ERR, DMR_LOG_WARN, DMR_LOG_INFO };
+
+/* Say something to the administrator; rate-limited below DMR_LOG_ERR. */
+__printf(3, 4)
+void dmr_env_log(struct dmr_env *env, enum dmr_log_level level,
+		 const char *fmt, ...);
+
+/* Fill @buf with random bytes, for a UUID. */
+void dmr_env_random(struct dmr_env *env, void *buf, size_t size);
+
+#endif

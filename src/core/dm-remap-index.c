@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-remap: from a sector to where it is.
+ *
+ * Rules that make the search safe without a lock:
+ *
+ * - A bucket goes from empty to a slot, from one slot to another one of the
+ *   same block, and from a slot to removed; never back to empty in the same
+ *   table. So a search that stops at an empty bucket has missed nothing that
+ *   was there when it began.
+ * - The word of a slot is published before the bucket that names it.
+ * - A slot gets a word for another block only after a grace period.
+ * - A new table is filled before it is published, and the old one freed after a
+ *   grace period.
+ */
+#include "dm-remap-index.h"
+
+#define EMPTY		0U
+#define REMOVED		1U
+#define SLOT_BIAS	2U
+
+#define MIN_BUCKETS	1024U
+#define MAX_REGION_BITS	(1U << 20)
+
+static struct dmr_table *table_of(const struct dmr_index *ix)
+{
+	return rcu_dereference_protected(ix->table, true);
+}
+
+static u32 first_bucket(const struct dmr_table *t, u64 block)
+{
+	/* Groups of eight are spread, the blocks of a group stay together. */
+	u64 n = (u64)hash_64(block >> 3, 32) * t->nr_buckets >> 32;
+
+	n += block & 7;
+	return n < t->nr_buckets ? n : n - t->nr_buckets;
+}
+
+static u32 next_bucket(const struct dmr_table *t, u32 i)
+{
+	return ++i < t->nr_buckets ? i : 0;
+}
+
+static u32 search(const struct dmr_index *ix, const struct dmr_table *t,
+		  u64 block, u32 *at, u64 *word)
+{
+	u32 i = first_bucket(t, block);
+	u32 b, slot;
+
+	while ((b = READ_ONCE(t->bucket[i])) != EMPTY) {
+		if (b != REMOVED) {
+			slot = b - SLOT_BIAS;
+			*word = dmr_store_word(ix->store, slot);
+			if (dmr_word_state(*word) == DMR_LIVE &&
+			    dmr_word_block(*word) == block) {
+				*at = i;
+				return slot;
+			}
+		}
+		i = next_bucket(t, i);
+	}
+	*at = i;
+	return DMR_NO_SLOT;
+}
+
+u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word)
+{
+	u32 at;
+
+	if (dmr_index_region_empty(ix, block))
+		return DMR_NO_SLOT;
+	return search(ix, rcu_dereference_check(ix->table, true), block, &at,
+		      word);
+}
+
+static struct dmr_table *alloc_table(u32 nr_buckets)
+{
+	struct dmr_table *t;
+
+	t = kvzalloc(sizeof(*t) + (size_t)nr_buckets * sizeof(t->bucket[0]),
+		     GFP_KERNEL | __GFP_NOWARN);
+	if (t)
+		t->nr_buckets = nr_buckets;
+	return t;
+}
+
+int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
+		   u64 blocks)
+{
+	struct dmr_table *t;
+
+	memset(ix, 0, sizeof(*ix));
+	ix->store = store;
+	while (blocks >> ix->region_shift > MAX_REGION_BITS)
+		ix->region_shift++;
+	ix->regions = kvcalloc(BITS_TO_LONGS((blocks >> ix->region_shift) + 1),
+			       sizeof(long), GFP_KERNEL);
+	t = alloc_table(MIN_BUCKETS);
+	if (!ix->regions || !t) {
+		kvfree(ix->regions);
+		kvfree(t);
+		ix->regions = NULL;
+		return -ENOMEM;
+	}
+	RCU_INIT_POINTER(ix->table, t);
+	return 0;
+}
+
+void dmr_index_exit(struct dmr_index *ix)
+{
+	kvfree(table_of(ix));
+	kvfree(ix->regions);
+	memset(ix, 0, sizeof(*ix));
+}
+
+static int rebuild(struct dmr_index *ix, u32 nr_buckets)
+{
+	struct dmr_table *old = table_of(ix), *t = alloc_table(nr_buckets);
+	u32 i, b, at;
+	u64 word;
+
+	if (!t)
+		return -ENOMEM;
+	for (i = 0; i < old->nr_buckets; i++) {
+		b = old->bucket[i];
+		if (b == EMPTY || b == REMOVED)
+			continue;
+		word = dmr_store_word(ix->store, b - SLOT_BIAS);
+		search(ix, t, dmr_word_block(word), &at, &word);
+		t->bucket[at] = b;
+	}
+	rcu_assign_pointer(ix->table, t);
+	ix->used = ix->count;
+	dmr_env_synchronize(ix->store->env);
+	kvfree(old);
+	return 0;
+}
+
+int dmr_index_reserve(struct dmr_index *ix, u32 nr)
+{
+	struct dmr_table *t = table_of(ix);
+	u64 wanted = (u64)ix->used + nr;
+	u64 buckets;
+
+	/* Four fifths full is full: a search stays short. */
+	if (wanted * 5 <= (u64)t->nr_buckets * 4)
+		return 0;
+	buckets = max_t(u64, t->nr_buckets,
+			((u64)ix->count + nr) * 15 / 8);
+	if (buckets <= U32_MAX && !rebuild(ix, buckets))
+		return 0;
+	/* Without memory it may become slower, but an empty one must remain. */
+	return wanted < t->nr_buckets ? 0 : -ENOMEM;
+}
+
+void dmr_index_insert(struct dmr_index *ix, u64 block, u32 slot)
+{
+	struct dmr_table *t = table_of(ix);
+	u64 word;
+	u32 at;
+
+	if (search(ix, t, block, &at, &word) == DMR_NO_SLOT) {
+		ix->used++;
+		WRITE_ONCE(ix->count, ix->count + 1);
+	}
+	set_bit(block >> ix->region_shift, ix->regions);
+	smp_store_release(&t->bucket[at], slot + SLOT_BIAS);
+}
+
+void dmr_index_remove(struct dmr_index *ix, u64 block, u32 slot)
+{
+	struct dmr_table *t = table_of(ix);
+	u32 i, b;
+
+	for (i = first_bucket(t, block); (b = t->bucket[i]) != EMPTY;
+	     i = next_bucket(t, i)) {
+		if (b != slot + SLOT_BIAS)
+			continue;
+		WRITE_ONCE(t->bucket[i], REMOVED);
+		WRITE_ONCE(ix->count, ix->count - 1);
+		return;
+	}
+}
+
+/* The first block from @block to @last that has a slot. */
+static u64 first_special(const struct dmr_index *ix, u64 block, u64 last,
+			 u64 *word, u32 *slot)
+{
+	const struct dmr_table *t = rcu_dereference_check(ix->table, true);
+	u32 at;
+
+	while (block <= last) {
+		if (dmr_index_region_empty(ix, block)) {
+			block = ((block >> ix->region_shift) + 1) <<
+				ix->region_shift;
+			continue;
+		}
+		*slot = search(ix, t, block, &at, word);
+		if (*slot != DMR_NO_SLOT)
+			return block;
+		block++;
+	}
+	return last + 1;
+}
+
+/* The sectors of a block from @sector on that share the same bit of @mask. */
+static u32 run_length(u8 mask, u64 sector, u32 sectors)
+{
+	unsigned int i = sector & (DMR_BLOCK_SECTORS - 1);
+	bool bit = mask & BIT(i);
+	u32 n = 0;
+
+	while (n < sectors && !(mask & BIT(i)) == !bit) {
+		n++;
+		i++;
+	}
+	return n;
+}
+
+static void route_read(u64 word, u64 sector, u32 sectors,
+		       struct dmr_route *route)
+{
+	u8 bit = dmr_sector_mask(sector, 1);
+	u8 valid = dmr_word_valid(word), lost = dmr_word_lost(word);
+
+	if (valid & bit) {
+		route->place = DMR_TO_SLOT;
+		route->sectors = run_length(valid, sector, sectors);
+	} else if (lost & bit) {
+		route->place = DMR_IS_LOST;
+		route->sectors = run_length(lost, sector, sectors);
+	} else {
+		route->place = DMR_TO_MAIN;
+		route->sectors = run_length(valid | lost, sector, sectors);
+	}
+}
+
+void dmr_index_route_slow(const struct dmr_index *ix, unsigned int op,
+			  u64 sector, u32 sectors, struct dmr_route *route)
+{
+	u64 first = sector >> DMR_BLOCK_SECTOR_SHIFT;
+	u64 last = (sector + sectors - 1) >> DMR_BLOCK_SECTOR_SHIFT;
+	u64 word = 0;
+	u32 slot = DMR_NO_SLOT;
+	u64 block = first_special(ix, first, last, &word, &slot);
+	u8 mask;
+
+	route->place = DMR_TO_MAIN;
+	route->sectors = sectors;
+	if (block > last)
+		return;
+	if (block > first) {
+		route->sectors = (block << DMR_BLOCK_SECTOR_SHIFT) - sector;
+		return;
+	}
+
+	/* Only what lies in this block, and in one place there. */
+	sectors = min_t(u64, sectors,
+			((first + 1) << DMR_BLOCK_SECTOR_SHIFT) - sector);
+	route->sectors = sectors;
+	switch (op) {
+	case REQ_OP_READ:
+		route_read(word, sector, sectors, route);
+		break;
+	case REQ_OP_WRITE:
+	case REQ_OP_WRITE_ZEROES:
+		mask = dmr_sector_mask(sector, sectors);
+		if ((dmr_word_valid(word) & mask) == mask &&
+		    !(word & DMR_WORD_BUSY))
+			route->place = DMR_TO_SLOT;
+		else
+			route->place = DMR_TO_ENGINE;
+		break;
+	default:
+		route->place = DMR_IS_SPECIAL;
+	}
+	if (route->place == DMR_TO_SLOT)
+		route->sector = dmr_store_slot_sector(ix->store, slot) +
+				(sector & (DMR_BLOCK_SECTORS - 1));
+}

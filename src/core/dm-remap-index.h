@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dm-remap: from a sector to where it is.
+ *
+ * The index is a hash table from blocks to slots with open addressing, which
+ * readers search without a lock, behind a bitmap of the regions of the main
+ * device that hold any such block. Eight adjacent blocks hash to adjacent
+ * buckets, so that a large I/O touches few cache lines. An insertion allocates
+ * nothing; the table grows ahead of time, into a new one.
+ *
+ * What a bucket says is only a hint: the word of the slot tells which block
+ * the slot is for. Readers hold rcu_read_lock() from the lookup until they
+ * have counted the I/O that follows from it (see dmr_env_drain()). All other
+ * functions are serialised by the engine's mutex and may sleep.
+ */
+#ifndef DM_REMAP_INDEX_H
+#define DM_REMAP_INDEX_H
+
+#include "dm-remap-store.h"
+
+struct dmr_table {
+	u32 nr_buckets;
+	u32 bucket[];		/* slot + 2, or one of the two below */
+};
+
+struct dmr_index {
+	const struct dmr_store *store;
+	unsigned long *regions;	/* a bit for each region that has a block */
+	unsigned int region_shift;	/* blocks of a region, as a power of 2 */
+	u32 count;		/* blocks; 0 lets readers skip everything */
+	u32 used;		/* buckets that are not empty */
+	struct dmr_table __rcu *table;
+};
+
+/* What is to be done with the start of an I/O. */
+enum dmr_place {
+	DMR_TO_MAIN,		/* send it to the main device */
+	DMR_TO_SLOT,		/* send it to the spare device */
+	DMR_TO_ENGINE,		/* queue it for the engine */
+	DMR_IS_LOST,		/* fail it: the data is lost */
+	DMR_IS_SPECIAL,		/* discard and the like of a block not on main */
+};
+
+struct dmr_route {
+	enum dmr_place place;
+	u32 sectors;		/* so much of the I/O goes this way */
+	u64 sector;		/* DMR_TO_SLOT: where in the spare area */
+};
+
+/**
+ * dmr_index_init() - make an empty index
+ * @store: whose words the index refers to
+ * @blocks: of the main device
+ */
+int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
+		   u64 blocks);
+void dmr_index_exit(struct dmr_index *ix);
+
+/**
+ * dmr_index_find() - the slot of a block
+ * @word: result: the word of that slot
+ *
+ * Context: any; rcu_read_lock() or the engine's mutex.
+ * Return: a slot, possibly a virtual one, or DMR_NO_SLOT.
+ */
+u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word);
+
+/**
+ * dmr_index_reserve() - make sure that @nr blocks can be inserted
+ * Return: 0 or -ENOMEM.
+ */
+int dmr_index_reserve(struct dmr_index *ix, u32 nr);
+
+/**
+ * dmr_index_insert() - let readers find @block in @slot
+ *
+ * The word of the slot must have been published. Replaces an earlier slot of
+ * the block; its word must be left alone until dmr_env_synchronize().
+ * Room must have been reserved.
+ */
+void dmr_index_insert(struct dmr_index *ix, u64 block, u32 slot);
+
+/*
+ * Forget that @block was in @slot, whatever the word of the slot says by now.
+ * The slot must not be used for another block until dmr_env_synchronize().
+ */
+void dmr_index_remove(struct dmr_index *ix, u64 block, u32 slot);
+
+/**
+ * dmr_index_route() - where does the start of an I/O go?
+ * @op: REQ_OP_READ, REQ_OP_WRITE, REQ_OP_WRITE_ZEROES or any other with a range
+ * @sector: first sector
+ * @sectors: length; not 0
+ * @route: result
+ *
+ * Context: any; rcu_read_lock().
+ */
+void dmr_index_route_slow(const struct dmr_index *ix, unsigned int op,
+			  u64 sector, u32 sectors, struct dmr_route *route);
+
+static inline bool dmr_index_region_empty(const struct dmr_index *ix, u64 block)
+{
+	return !test_bit(block >> ix->region_shift, ix->regions);
+}
+
+static inline void dmr_index_route(const struct dmr_index *ix, unsigned int op,
+				   u64 sector, u32 sectors,
+				   struct dmr_route *route)
+{
+	u64 first = sector >> DMR_BLOCK_SECTOR_SHIFT;
+	u64 last = (sector + sectors - 1) >> DMR_BLOCK_SECTOR_SHIFT;
+
+	if (likely(!READ_ONCE(ix->count)) ||
+	    (first >> ix->region_shift == last >> ix->region_shift &&
+	     dmr_index_region_empty(ix, first))) {
+		route->place = DMR_TO_MAIN;
+		route->sectors = sectors;
+		return;
+	}
+	dmr_index_route_slow(ix, op, sector, sectors, route);
+}
+
+/* The bits of the sectors from @sector on, @sectors of them, within a block. */
+static inline u8 dmr_sector_mask(u64 sector, u32 sectors)
+{
+	return ((1U << sectors) - 1) << (sector & (DMR_BLOCK_SECTORS - 1));
+}
+
+#endif

@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-remap: which slot holds what: finding, formatting and loading an area.
+ */
+#include "dm-remap-store-io.h"
+
+__printf(2, 3)
+static void say(struct dmr_why *why, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, args);
+	va_end(args);
+}
+
+#define ULL(x)	((unsigned long long)(x))
+
+/*--------------------------------------------------------------------
+ * Probe
+ *--------------------------------------------------------------------
+ */
+
+struct candidates {
+	u64 at[8];
+	enum dmr_verdict verdict[8];
+	unsigned int nr;
+	unsigned int unreadable;
+	unsigned int version;	/* of a newer format */
+	u64 other_start;	/* of an area that a superblock belongs to */
+	bool is_other;
+	bool have_first;	/* the copy at the start of the area is good */
+};
+
+/*
+ * Look for a superblock at block @at. The newest wins; but once the first block
+ * of the area has told the UUID, only copies with the same UUID count: what
+ * is elsewhere may be left over from an earlier, longer area.
+ */
+static void look_at(struct dmr_env *env, const struct dmr_area *area,
+		    struct candidates *c, u64 at, struct dmr_super *best,
+		    struct dmr_super *tmp, void *buf)
+{
+	enum dmr_verdict verdict;
+	unsigned int i;
+
+	if (at >= area->avail_blocks || c->nr == ARRAY_SIZE(c->at))
+		return;
+	for (i = 0; i < c->nr; i++)
+		if (c->at[i] == at)
+			return;
+
+	if (dmr_meta_read(env, at, 1, buf) != BLK_STS_OK) {
+		c->unreadable++;
+		verdict = DMR_DAMAGED;
+	} else {
+		verdict = dmr_super_decode(tmp, -1, buf);
+	}
+	if (verdict == DMR_NEWER)
+		c->version = dmr_block_version(buf);
+	if (verdict == DMR_OK && tmp->spare_start != area->spare_start) {
+		c->is_other = true;
+		c->other_start = tmp->spare_start;
+		verdict = DMR_FOREIGN;
+	}
+	if (verdict == DMR_OK &&
+	    (!best->seq || (tmp->seq > best->seq &&
+			    (!c->have_first ||
+			     !memcmp(tmp->uuid, best->uuid,
+				     sizeof(best->uuid))))))
+		*best = *tmp;
+	if (verdict == DMR_OK && at == 0)
+		c->have_first = true;
+	c->at[c->nr] = at;
+	c->verdict[c->nr++] = verdict;
+}
+
+static unsigned int count(const struct candidates *c, enum dmr_verdict verdict)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < c->nr; i++)
+		n += c->verdict[i] == verdict;
+	return n;
+}
+
+/* Is this the main device, and the geometry, that the superblock is for? */
+static int check_pairing(const struct dmr_area *area,
+			 const struct dmr_super *sb, struct dmr_why *why)
+{
+	bool named = sb->identity[0] && area->identity[0];
+
+	if (named && strcmp(sb->identity, area->identity)) {
+		say(why, "spare belongs to main device '%s', this one is '%s'",
+		    sb->identity, area->identity);
+		return -ESTALE;
+	}
+	/* A device that is known by name may have grown. */
+	if (area->main_sectors != sb->main_sectors &&
+	    !(named && area->main_sectors > sb->main_sectors)) {
+		say(why, "spare belongs to a main device of %llu sectors, this one has %llu",
+		    ULL(sb->main_sectors), ULL(area->main_sectors));
+		return -ESTALE;
+	}
+	if (!named && area->main_lbs != sb->main_lbs) {
+		say(why, "spare belongs to a main device with logical blocks of %u bytes, this one has %u",
+		    sb->main_lbs, area->main_lbs);
+		return -ESTALE;
+	}
+	if (sb->layout.area_blocks > area->avail_blocks) {
+		say(why, "spare is truncated: its area is %llu blocks long, the device has room for %llu",
+		    ULL(sb->layout.area_blocks), ULL(area->avail_blocks));
+		return -ENOSPC;
+	}
+	if (area->area_blocks && area->area_blocks != sb->layout.area_blocks) {
+		say(why, "spare_length is %llu sectors, but the spare area was formatted with %llu",
+		    ULL(area->area_blocks << DMR_BLOCK_SECTOR_SHIFT),
+		    ULL(sb->layout.area_blocks << DMR_BLOCK_SECTOR_SHIFT));
+		return -EINVAL;
+	}
+	if (sb->incompat & ~DMR_INCOMPAT_KNOWN) {
+		say(why, "spare uses features that this version does not know (incompat 0x%x)",
+		    sb->incompat & ~DMR_INCOMPAT_KNOWN);
+		return -EMEDIUMTYPE;
+	}
+	return 0;
+}
+
+static int explain_nothing(const struct candidates *c, struct dmr_why *why)
+{
+	if (count(c, DMR_NEWER)) {
+		say(why, "spare has format version %u, this version knows up to %u",
+		    c->version, DMR_VERSION);
+		return -EMEDIUMTYPE;
+	}
+	if (count(c, DMR_BLANK) == c->nr)
+		return 1;
+	if (c->is_other) {
+		say(why, "found a spare area that starts at sector %llu, not here",
+		    ULL(c->other_start));
+		return -EINVAL;
+	}
+	if (c->unreadable) {
+		say(why, "%u superblock(s) of the spare cannot be read, and none is valid",
+		    c->unreadable);
+		return -EIO;
+	}
+	if (count(c, DMR_DAMAGED)) {
+		say(why, "all superblocks of the spare are damaged");
+		return -EUCLEAN;
+	}
+	say(why, "spare area is not blank and holds no dm-remap metadata; use 'format' to overwrite it");
+	return -EINVAL;
+}
+
+int dmr_store_probe(struct dmr_env *env, const struct dmr_area *area,
+		    struct dmr_super *sb, struct dmr_why *why)
+{
+	u64 len = area->area_blocks ?: area->avail_blocks;
+	struct candidates c = { .nr = 0 };
+	struct dmr_super *tmp;
+	unsigned int copy;
+	void *buf;
+	int r;
+
+	why->text[0] = '\0';
+	if (len > area->avail_blocks || len < DMR_MIN_AREA_BLOCKS) {
+		say(why, "spare area of %llu blocks of 4 KiB: at least %u are needed, and the device has room for %llu",
+		    ULL(len), DMR_MIN_AREA_BLOCKS, ULL(area->avail_blocks));
+		return -ENOSPC;
+	}
+	tmp = kvzalloc(sizeof(*tmp), GFP_KERNEL);
+	buf = kvzalloc(DMR_BLOCK_SIZE, GFP_KERNEL);
+	if (!tmp || !buf) {
+		say(why, "out of memory");
+		r = -ENOMEM;
+		goto out;
+	}
+
+	memset(sb, 0, sizeof(*sb));
+	look_at(env, area, &c, 0, sb, tmp, buf);
+	look_at(env, area, &c, dmr_layout_middle(len), sb, tmp, buf);
+	look_at(env, area, &c, len - 1, sb, tmp, buf);
+	if (!sb->seq) {
+		r = explain_nothing(&c, why);
+		goto out;
+	}
+	/* The others may be elsewhere, and one of them newer. */
+	for (copy = 0; copy < DMR_NR_SUPERS; copy++)
+		look_at(env, area, &c, dmr_layout_super(&sb->layout, copy), sb,
+			tmp, buf);
+	if (count(&c, DMR_NEWER)) {
+		r = explain_nothing(&c, why);
+		goto out;
+	}
+	r = check_pairing(area, sb, why);
+	if (r)
+		goto out;
+	/* What was not known when the spare was formatted, or has grown. */
+	sb->main_sectors = area->main_sectors;
+	sb->main_lbs = area->main_lbs;
+	if (!sb->identity[0])
+		strscpy(sb->identity, area->identity, sizeof(sb->identity));
+out:
+	kvfree(buf);
+	kvfree(tmp);
+	return r;
+}
+
+/*--------------------------------------------------------------------
+ * Format
+ *--------------------------------------------------------------------
+ */
+
+int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
+		     struct dmr_super *sb, struct dmr_why *why)
+{
+	u64 len = area->area_blocks ?: area->avail_blocks;
+	u64 *free_words;
+	u8 whole;
+	void *buf;
+	int r;
+
+	memset(sb, 0, sizeof(*sb));
+	r = len > area->avail_blocks ? -ENOSPC :
+	    dmr_layout_init(&sb->layout, len);
+	if (r) {
+		say(why, "spare area of %llu blocks is too %s", ULL(len),
+		    r == -EFBIG ? "large" : "small");
+		return r;
+	}
+	if (area->main_sectors > DMR_MAX_MAIN_BLOCKS << DMR_BLOCK_SECTOR_SHIFT) {
+		say(why, "main device is too large");
+		return -EFBIG;
+	}
+	dmr_env_random(env, sb->uuid, sizeof(sb->uuid));
+	sb->seq = 1;
+	sb->spare_start = area->spare_start;
+	sb->main_sectors = area->main_sectors;
+	sb->main_lbs = area->main_lbs;
+	strscpy(sb->identity, area->identity, sizeof(sb->identity));
+	strscpy(sb->label, area->label, sizeof(sb->label));
+	sb->hwm = min_t(u64, sb->layout.nr_tables, DMR_RUN_BLOCKS);
+
+	buf = kvzalloc(DMR_RUN_BLOCKS * DMR_BLOCK_SIZE, GFP_KERNEL);
+	free_words = kvcalloc(DMR_TABLE_ENTRIES, sizeof(u64), GFP_KERNEL);
+	if (!buf || !free_words) {
+		say(why, "out of memory");
+		r = -ENOMEM;
+		goto out;
+	}
+
+	/*
+	 * First make the old superblocks go, so that none of an earlier format
+	 * is found beside the new table; then the table, then the new ones.
+	 */
+	r = -EIO;
+	if (dmr_meta_write(env, 0, 1, buf, false) != BLK_STS_OK ||
+	    dmr_meta_write(env, dmr_layout_super(&sb->layout, 1), 1, buf,
+			   false) != BLK_STS_OK ||
+	    dmr_meta_write(env, dmr_layout_super(&sb->layout, 2), 1, buf,
+			   false) != BLK_STS_OK ||
+	    dmr_table_init(env, sb, 0, sb->hwm, 1, free_words, buf) ||
+	    dmr_super_write_all(env, sb, buf, &whole))
+		say(why, "spare cannot be written to");
+	else
+		r = 0;
+out:
+	kvfree(free_words);
+	kvfree(buf);
+	return r;
+}
+
+/*--------------------------------------------------------------------
+ * Load
+ *--------------------------------------------------------------------
+ */
+
+struct loader {
+	struct dmr_store *store;
+	struct dmr_why *why;
+	void *buf[DMR_NR_COPIES];
+	u64 *words[DMR_NR_COPIES];
+	unsigned long *repair[DMR_NR_COPIES];	/* table blocks to rewrite */
+	u64 nr_repairs;
+};
+
+/* Read a run of both copies; a block that cannot be read is left as zeroes. */
+static void read_run(struct loader *l, u64 table, u32 nr)
+{
+	struct dmr_store *store = l->store;
+	struct dmr_io io[DMR_NR_COPIES];
+	unsigned int copy;
+	u32 i;
+
+	for (copy = 0; copy < DMR_NR_COPIES; copy++)
+		io[copy] = (struct dmr_io) {
+			.dev = DMR_SPARE,
+			.opf = REQ_OP_READ,
+			.sector = dmr_layout_table(&store->sb.layout, copy,
+						   table) <<
+				  DMR_BLOCK_SECTOR_SHIFT,
+			.sectors = nr << DMR_BLOCK_SECTOR_SHIFT,
+			.buf = l->buf[copy],
+		};
+	dmr_env_io(store->env, io, DMR_NR_COPIES);
+	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		if (io[copy].status == BLK_STS_OK)
+			continue;
+		for (i = 0; i < nr; i++) {
+			void *buf = l->buf[copy] + i * DMR_BLOCK_SIZE;
+
+			if (dmr_meta_read(store->env,
+					  dmr_layout_table(&store->sb.layout,
+							   copy, table + i),
+					  1, buf) != BLK_STS_OK)
+				memset(buf, 0, DMR_BLOCK_SIZE);
+		}
+	}
+}
+
+static int load_table(struct loader *l, u64 table, u32 i)
+{
+	struct dmr_store *store = l->store;
+	unsigned int nr = dmr_layout_entries(&store->sb.layout, table);
+	enum dmr_verdict verdict[DMR_NR_COPIES];
+	u64 seq[DMR_NR_COPIES] = { 0 };
+	unsigned int copy, use, e;
+
+	for (copy = 0; copy < DMR_NR_COPIES; copy++)
+		verdict[copy] = dmr_table_decode(store->sb.uuid, table,
+						 store->main_blocks, nr,
+						 l->buf[copy] +
+						 i * DMR_BLOCK_SIZE,
+						 &seq[copy], l->words[copy]);
+	if (verdict[0] != DMR_OK && verdict[1] != DMR_OK) {
+		say(l->why, "neither copy of block %llu of the slot table is valid; see 'dmremap check'",
+		    ULL(table));
+		return -EUCLEAN;
+	}
+	use = verdict[0] != DMR_OK || (verdict[1] == DMR_OK && seq[1] > seq[0]);
+	if (verdict[!use] != DMR_OK || seq[!use] != seq[use]) {
+		__set_bit(table, l->repair[!use]);
+		l->nr_repairs++;
+	}
+	for (e = 0; e < nr; e++)
+		if (l->words[use][e])
+			dmr_store_set(store, table * DMR_TABLE_ENTRIES + e,
+				      l->words[use][e]);
+	store->nr_ready += nr;
+	store->seq = max(store->seq, seq[use] + 1);
+	return 0;
+}
+
+/* Rewrite what is damaged or old, from the words that were loaded. */
+static void repair(struct loader *l)
+{
+	struct dmr_store *store = l->store;
+	unsigned int copy, e;
+	u64 table;
+
+	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		for (table = 0; table < store->sb.hwm; table++) {
+			if (!test_bit(table, l->repair[copy]))
+				continue;
+			for (e = 0; e < DMR_TABLE_ENTRIES; e++)
+				l->words[0][e] = dmr_store_view(store,
+					table * DMR_TABLE_ENTRIES + e);
+			dmr_table_encode(store->sb.uuid, table, store->seq++,
+					 l->words[0], store->buf);
+			if (store->read_only ||
+			    dmr_meta_write(store->env,
+					   dmr_layout_table(&store->sb.layout,
+							    copy, table),
+					   1, store->buf, false) != BLK_STS_OK)
+				store->copies_whole &= ~BIT(copy);
+			else
+				store->repaired++;
+		}
+	}
+}
+
+static int load_tables(struct loader *l)
+{
+	struct dmr_store *store = l->store;
+	u64 table = 0;
+	u32 i, nr;
+	int r;
+
+	while (table < store->sb.hwm) {
+		nr = min_t(u64, dmr_layout_run(&store->sb.layout, table),
+			   min_t(u64, store->sb.hwm - table, DMR_RUN_BLOCKS));
+		/* One run at a time: a damaged mark cannot cost much memory. */
+		r = dmr_store_alloc_chunks(store, table + nr);
+		if (r)
+			return r;
+		read_run(l, table, nr);
+		for (i = 0; i < nr; i++) {
+			r = load_table(l, table + i, i);
+			if (r)
+				return r;
+		}
+		table += nr;
+	}
+	/* Setting words has moved the cursor about. */
+	store->cursor = 0;
+	if (l->nr_repairs)
+		repair(l);
+	return 0;
+}
+
+/* Which superblocks are those that were loaded? */
+static int check_supers(struct dmr_store *store)
+{
+	struct dmr_super *tmp = kvzalloc(sizeof(*tmp), GFP_KERNEL);
+	unsigned int copy;
+
+	if (!tmp)
+		return -ENOMEM;
+	for (copy = 0; copy < DMR_NR_SUPERS; copy++)
+		if (dmr_meta_read(store->env,
+				  dmr_layout_super(&store->sb.layout, copy), 1,
+				  store->buf) == BLK_STS_OK &&
+		    dmr_super_decode(tmp, copy, store->buf) == DMR_OK &&
+		    tmp->seq == store->sb.seq &&
+		    !memcmp(tmp->uuid, store->sb.uuid, sizeof(tmp->uuid)))
+			store->supers_whole |= BIT(copy);
+	kvfree(tmp);
+	return 0;
+}
+
+int dmr_store_load(struct dmr_store *store, struct dmr_env *env,
+		   const struct dmr_super *sb, bool read_only,
+		   struct dmr_why *why)
+{
+	struct loader l = { .store = store, .why = why };
+	unsigned int copy;
+	int r = -ENOMEM;
+
+	memset(store, 0, sizeof(*store));
+	store->env = env;
+	store->sb = *sb;
+	store->main_blocks = DIV_ROUND_UP(sb->main_sectors, DMR_BLOCK_SECTORS);
+	store->seq = sb->seq + 1;
+	store->read_only = read_only || (sb->ro_compat & ~DMR_RO_COMPAT_KNOWN);
+	store->copies_whole = BIT(DMR_NR_COPIES) - 1;
+
+	store->buf = kvzalloc(DMR_RUN_BLOCKS * DMR_BLOCK_SIZE, GFP_KERNEL);
+	store->table_words = kvcalloc(DMR_TABLE_ENTRIES, sizeof(u64),
+				      GFP_KERNEL);
+	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		l.buf[copy] = kvzalloc(DMR_RUN_BLOCKS * DMR_BLOCK_SIZE,
+				       GFP_KERNEL);
+		l.words[copy] = kvcalloc(DMR_TABLE_ENTRIES, sizeof(u64),
+					 GFP_KERNEL);
+		l.repair[copy] = kvcalloc(BITS_TO_LONGS(sb->hwm),
+					  sizeof(long), GFP_KERNEL);
+	}
+	if (store->buf && store->table_words && l.buf[0] && l.buf[1] &&
+	    l.words[0] && l.words[1] && l.repair[0] && l.repair[1])
+		r = dmr_store_alloc_words(store, sb->layout.nr_tables);
+	if (!r)
+		r = check_supers(store);
+	if (!r)
+		r = load_tables(&l);
+	if (r == -ENOMEM)
+		say(why, "out of memory");
+
+	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		kvfree(l.buf[copy]);
+		kvfree(l.words[copy]);
+		kvfree(l.repair[copy]);
+	}
+	return r;
+}
+
+enum dmr_verdict dmr_store_read_table(struct dmr_store *store,
+				      unsigned int copy, u64 table, u64 *seq,
+				      u64 *words)
+{
+	u64 block = dmr_layout_table(&store->sb.layout, copy, table);
+
+	if (dmr_meta_read(store->env, block, 1, store->buf) != BLK_STS_OK)
+		return DMR_DAMAGED;
+	return dmr_table_decode(store->sb.uuid, table, store->main_blocks,
+				dmr_layout_entries(&store->sb.layout, table),
+				store->buf, seq, words);
+}
