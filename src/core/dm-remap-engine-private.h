@@ -9,7 +9,7 @@
 
 #define ULL(x)	((unsigned long long)(x))
 
-/* engine.c */
+/* dm-remap-engine.c */
 
 /* The slot of a block and its word, staged changes included. */
 u32 dmr_find(struct dmr_engine *e, u64 block, u64 *word);
@@ -22,6 +22,8 @@ bool dmr_must_commit(const struct dmr_engine *e);
  * no longer rw, and the blocks concerned are neither read nor written.
  */
 int dmr_commit(struct dmr_engine *e);
+/* Commit, and let requests in @batch fail that depended on it in vain. */
+void dmr_settle(struct dmr_engine *e, struct list_head *batch);
 /* May these many blocks be remapped now? Opens the breaker if not. */
 bool dmr_breaker_admits(struct dmr_engine *e, u32 nr);
 /* The main device answers: a failure was not that of the whole device. */
@@ -37,27 +39,24 @@ unsigned int dmr_cut(struct dmr_engine *e, struct dmr_req *req, u32 *done);
 blk_status_t dmr_masked_io(struct dmr_engine *e, enum dmr_dev dev,
 			   blk_opf_t opf, u64 first_sector, u8 mask, void *buf);
 
-/* engine-write.c */
+/* dm-remap-engine-write.c */
 void dmr_write_req(struct dmr_engine *e, struct dmr_req *req,
 		   struct list_head *batch);
 
-/* engine-read.c */
+/* dm-remap-engine-read.c */
 void dmr_read_req(struct dmr_engine *e, struct dmr_req *req,
 		  struct list_head *batch);
 /*
- * Make block known bad, in memory at first. @keep_half: leave half of the free
- * slots for writes. Returns the slot, a virtual one if there is no other, or
- * DMR_NO_SLOT.
+ * Make the block of a piece known bad, in memory at first, and set slot, word
+ * and fresh of the piece. @keep_half: leave half of the free slots for writes.
+ * The slot is a virtual one if there is no other, or DMR_NO_SLOT.
  */
-u32 dmr_mark(struct dmr_engine *e, u64 block, bool keep_half, u64 *word);
+void dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half);
 /*
  * Save what can be read of @nr known-bad blocks in e->piece to their slots, and
  * stage it. dmr_env_drain() must have been called since they were marked.
  */
 void dmr_save_pieces(struct dmr_engine *e, unsigned int nr, u32 retries,
 		     enum dmr_counter counter);
-
-/* engine.c: commit, and let requests of @batch know that did not make it */
-void dmr_settle(struct dmr_engine *e, struct list_head *batch);
 
 #endif

@@ -52,9 +52,12 @@ struct dmr_piece {
 	u32 slot;
 	u64 word;		/* of the slot, before this piece */
 	u8 mask;
+	u8 mask;		/* sectors concerned */
+	u8 wanted;		/* sectors that the caller wants */
 	u8 good;		/* sectors that could be read */
 	bool failed;
-	bool fresh;		/* the slot was taken for this piece */
+	bool on_main;		/* main takes, or has taken, a write */
+	bool fresh;		/* the slot was taken just now */
 	blk_status_t status;
 };
 
@@ -139,7 +142,12 @@ void dmr_engine_count_failed(struct dmr_engine *e, unsigned int op);
  *--------------------------------------------------------------------
  */
 
-/* How many blocks ended how. */
+/*
+ * Each call takes at most DMR_BATCH blocks; between two, the caller lets go of
+ * the mutex so that failed I/O does not wait for the administrator.
+ */
+
+/* How many blocks ended how, added to what is there. */
 struct dmr_tally {
 	u64 done;
 	u64 skipped;	/* nothing was to be done */

@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-remap: what to do about a failed I/O: batches, commits, modes, breaker.
+ */
+#include "dm-remap-engine-private.h"
+
+bool dmr_engine_wants(unsigned int op, blk_status_t status)
+{
+	if (op != REQ_OP_READ && op != REQ_OP_WRITE &&
+	    op != REQ_OP_WRITE_ZEROES)
+		return false;
+	/* SATA disks report a sector that cannot be found as TARGET. */
+	return status == BLK_STS_MEDIUM || status == BLK_STS_IOERR ||
+	       status == BLK_STS_TARGET;
+}
+
+/*--------------------------------------------------------------------
+ * Counters
+ *--------------------------------------------------------------------
+ */
+
+void dmr_count(struct dmr_engine *e, enum dmr_counter counter, u64 n)
+{
+	atomic64_add(n, &e->counter[counter]);
+}
+
+void dmr_engine_count_failed(struct dmr_engine *e, unsigned int op)
+{
+	dmr_count(e, op == REQ_OP_READ ? DMR_READS_FAILED : DMR_WRITES_FAILED,
+		  1);
+}
+
+void dmr_engine_count_propagated(struct dmr_engine *e, unsigned int op)
+{
+	dmr_engine_count_failed(e, op);
+	dmr_count(e, DMR_PROPAGATED, 1);
+}
+
+void dmr_engine_reset_counters(struct dmr_engine *e)
+{
+	unsigned int i;
+
+	for (i = 0; i < DMR_NR_COUNTERS; i++)
+		atomic64_set(&e->counter[i], 0);
+	e->main_retries = 0;
+	e->data_writes = 0;
+	e->store.metadata_writes = 0;
+}
+
+/*--------------------------------------------------------------------
+ * Blocks and pieces
+ *--------------------------------------------------------------------
+ */
+
+u8 dmr_block_mask(const struct dmr_engine *e, u64 block)
+{
+	u64 sector = block << DMR_BLOCK_SECTOR_SHIFT;
+
+	return dmr_sector_mask(0, min_t(u64, DMR_BLOCK_SECTORS,
+					e->main_sectors - sector));
+}
+
+unsigned int dmr_cut(struct dmr_engine *e, struct dmr_req *req, u32 *done)
+{
+	unsigned int n;
+
+	for (n = 0; n < DMR_BATCH && *done < req->sectors; n++) {
+		struct dmr_piece *p = &e->piece[n];
+		u64 sector = req->sector + *done;
+		u32 offset = sector & (DMR_BLOCK_SECTORS - 1);
+		u32 sectors = min_t(u32, DMR_BLOCK_SECTORS - offset,
+				    req->sectors - *done);
+
+		*p = (struct dmr_piece) {
+			.req = req,
+			.block = sector >> DMR_BLOCK_SECTOR_SHIFT,
+			.sector = sector,
+			.sectors = sectors,
+			.req_sector = *done,
+			.mask = dmr_sector_mask(sector, sectors),
+			.slot = DMR_NO_SLOT,
+		};
+		*done += sectors;
+	}
+	return n;
+}
+
+blk_status_t dmr_masked_io(struct dmr_engine *e, enum dmr_dev dev,
+			   blk_opf_t opf, u64 first_sector, u8 mask, void *buf)
+{
+	struct dmr_io io[DMR_BLOCK_SECTORS / 2];
+	unsigned int i, n = 0;
+	bool in_run = false;
+
+	for (i = 0; i < DMR_BLOCK_SECTORS; i++) {
+		bool bit = mask & BIT(i);
+
+		if (bit && in_run)
+			io[n - 1].sectors++;
+		else if (bit)
+			io[n++] = (struct dmr_io) {
+				.dev = dev,
+				.opf = opf,
+				.sector = first_sector + i,
+				.sectors = 1,
+				.buf = buf + (i << 9),
+			};
+		in_run = bit;
+	}
+	if (n)
+		dmr_env_io(e->env, io, n);
+	for (i = 0; i < n; i++)
+		if (io[i].status != BLK_STS_OK)
+			return io[i].status;
+	return BLK_STS_OK;
+}
+
+u32 dmr_find(struct dmr_engine *e, u64 block, u64 *word)
+{
+	const struct dmr_store *store = &e->store;
+	unsigned int i = store->nr_staged;
+	u32 slot;
+
+	*word = 0;
+	/* From the end: the newest is the one that counts. */
+	while (i--) {
+		*word = store->staged[i].word;
+		if (dmr_word_state(*word) == DMR_LIVE &&
+		    dmr_word_block(*word) == block)
+			return store->staged[i].slot;
+	}
+	slot = dmr_index_find(&e->index, block, word);
+	*word &= ~DMR_WORD_BUSY;
+	return slot;
+}
+
+u32 dmr_take_slot(struct dmr_engine *e)
+{
+	u32 slot = dmr_store_alloc(&e->store);
+
+	if (slot != DMR_NO_SLOT || e->mode != DMR_MODE_RW)
+		return slot;
+	if (dmr_store_extend(&e->store) == -EIO) {
+		dmr_spare_failed(e, "the slot table cannot be extended");
+		return DMR_NO_SLOT;
+	}
+	return dmr_store_alloc(&e->store);
+}
+
+/*--------------------------------------------------------------------
+ * Modes, breaker, and whether a device is still there
+ *--------------------------------------------------------------------
+ */
+
+static void degrade(struct dmr_engine *e, enum dmr_mode mode, const char *what)
+{
+	static const char * const name[] = { "rw", "ro", "fail" };
+
+	if (mode <= e->mode)
+		return;
+	dmr_env_log(e->env, DMR_LOG_ERR, "mode %s -> %s: %s", name[e->mode],
+		    name[mode], what);
+	e->mode = mode;
+	dmr_env_event(e->env);
+}
+
+void dmr_spare_failed(struct dmr_engine *e, const char *what)
+{
+	struct dmr_io io = {
+		.dev = DMR_SPARE,
+		.opf = REQ_OP_READ,
+		.sectors = DMR_BLOCK_SECTORS,
+		.buf = e->verify,
+	};
+	unsigned int copy;
+
+	/* Dead is a spare of which no superblock can be read. */
+	if (dmr_env_present(e->env, DMR_SPARE)) {
+		for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
+			io.sector = dmr_layout_super(&e->store.sb.layout,
+						     copy) <<
+				    DMR_BLOCK_SECTOR_SHIFT;
+			dmr_env_io(e->env, &io, 1);
+			if (io.status == BLK_STS_OK) {
+				degrade(e, DMR_MODE_RO, what);
+				return;
+			}
+		}
+	}
+	degrade(e, DMR_MODE_FAIL, "the spare device is gone");
+}
+
+/*
+ * A block that worked lately is asked first, then some others: one that reads
+ * is enough. A dead disk or a pulled cable answers none.
+ */
+bool dmr_main_alive(struct dmr_engine *e)
+{
+	u64 last = (e->main_sectors - 1) >> DMR_BLOCK_SECTOR_SHIFT;
+	u64 good, block[4] = { 0, 0, last / 2, last };
+	unsigned int i = 1;
+
+	if (!dmr_env_present(e->env, DMR_MAIN))
+		return false;
+	if (dmr_env_last_good(e->env, &good)) {
+		block[0] = good >> DMR_BLOCK_SECTOR_SHIFT;
+		i = 0;
+	}
+	for (; i < ARRAY_SIZE(block); i++)
+		if (dmr_masked_io(e, DMR_MAIN, REQ_OP_READ,
+				  block[i] << DMR_BLOCK_SECTOR_SHIFT,
+				  dmr_block_mask(e, block[i]),
+				  e->verify) == BLK_STS_OK)
+			return true;
+	return false;
+}
+
+bool dmr_breaker_admits(struct dmr_engine *e, u32 nr)
+{
+	u64 now = dmr_env_seconds(e->env);
+
+	if (!e->tuning.breaker_count)
+		return true;
+	if (e->breaker_open)
+		return false;
+	if (!e->breaker_remaps ||
+	    now - e->breaker_since >= e->tuning.breaker_seconds) {
+		e->breaker_since = now;
+		e->breaker_remaps = 0;
+	}
+	if (e->breaker_remaps + nr > e->tuning.breaker_count) {
+		e->breaker_open = true;
+		e->breaker_since = now;
+		dmr_env_log(e->env, DMR_LOG_ERR,
+			    "breaker open: more than %u remaps in %u seconds; write errors are passed on until 'breaker close'",
+			    e->tuning.breaker_count, e->tuning.breaker_seconds);
+		dmr_env_event(e->env);
+		return false;
+	}
+	e->breaker_remaps += nr;
+	return true;
+}
+
+void dmr_engine_close_breaker(struct dmr_engine *e)
+{
+	bool was_open = e->breaker_open;
+
+	e->breaker_open = false;
+	e->breaker_remaps = 0;
+	if (was_open) {
+		dmr_env_log(e->env, DMR_LOG_WARN, "breaker closed");
+		dmr_env_event(e->env);
+	}
+}
+
+/* Tell what the administrator should know before it is too late. */
+static void watch_level(struct dmr_engine *e)
+{
+	u32 nr_free = dmr_store_free_slots(&e->store);
+	bool low = nr_free <= e->tuning.low_water;
+
+	if (low && !e->told_low) {
+		dmr_env_log(e->env, DMR_LOG_WARN,
+			    "low water: %u of %u slots are free", nr_free,
+			    e->store.sb.layout.nr_slots);
+		dmr_env_event(e->env);
+	}
+	e->told_low = low;
+	if (!nr_free && !e->told_full) {
+		dmr_env_log(e->env, DMR_LOG_ERR,
+			    "the spare is full; write errors are passed on from now on");
+		dmr_env_event(e->env);
+	}
+	e->told_full = !nr_free;
+}
+
+/*--------------------------------------------------------------------
+ * Commit
+ *--------------------------------------------------------------------
+ */
+
+bool dmr_must_commit(const struct dmr_engine *e)
+{
+	return e->store.nr_staged + 2 * DMR_BATCH > DMR_MAX_STAGED;
+}
+
+/*
+ * The commit failed half-way: at the next load, the old or the new version of
+ * each entry will be found. Until then, what differs between the two is
+ * neither read nor written: a write to the old place that we acknowledge could
+ * be hidden by the new one.
+ */
+static void doubt(struct dmr_engine *e)
+{
+	struct dmr_store *store = &e->store;
+	unsigned int i;
+
+	for (i = 0; i < store->nr_staged; i++) {
+		u32 slot = store->staged[i].slot, old;
+		u64 w = store->staged[i].word;
+		u64 now = dmr_store_word(store, slot), old_word;
+		u8 changed;
+
+		if (dmr_word_state(w) != DMR_LIVE) {
+			if (dmr_word_state(now) == DMR_LIVE)
+				dmr_store_set(store, slot, now |
+					      dmr_word(0, 0, 0, 0xff, 0));
+			continue;
+		}
+		old = dmr_index_find(&e->index, dmr_word_block(w), &old_word);
+		if (old == slot) {
+			changed = (dmr_word_valid(now) ^ dmr_word_valid(w)) |
+				  (dmr_word_lost(now) ^ dmr_word_lost(w));
+			dmr_store_set(store, slot,
+				      dmr_word(dmr_word_block(w), DMR_LIVE,
+					       dmr_word_valid(now) & ~changed,
+					       dmr_word_lost(now) | changed,
+					       dmr_word_gen(now)));
+		} else if (old == DMR_NO_SLOT) {
+			changed = dmr_word_valid(w) | dmr_word_lost(w);
+			dmr_store_set(store, slot,
+				      dmr_word(dmr_word_block(w), DMR_LIVE, 0,
+					       changed, dmr_word_gen(w)));
+			dmr_index_insert(&e->index, dmr_word_block(w), slot);
+		} else {
+			dmr_store_set(store, old,
+				      dmr_word(dmr_word_block(w), DMR_LIVE, 0,
+					       0xff, dmr_word_gen(old_word)));
+		}
+	}
+}
+
+/* Slots whose blocks have moved to other slots by the last commit. */
+static void retire(struct dmr_engine *e, unsigned int nr)
+{
+	struct dmr_store *store = &e->store;
+	unsigned int i;
+
+	if (!nr)
+		return;
+	dmr_env_synchronize(e->env);
+	for (i = 0; i < nr; i++) {
+		if (e->retired[i] >= DMR_VIRTUAL_SLOT)
+			dmr_store_set(store, e->retired[i], 0);
+		else
+			dmr_store_stage(store, e->retired[i],
+					dmr_word(0, DMR_BAD, 0, 0, 0));
+	}
+	/* If this fails, the generation tells which entry is the old one. */
+	if (dmr_store_commit(store)) {
+		dmr_store_forget_staged(store);
+		dmr_spare_failed(e, "the metadata cannot be written");
+	}
+}
+
+int dmr_commit(struct dmr_engine *e)
+{
+	struct dmr_store *store = &e->store;
+	unsigned int i, nr_retired = 0;
+	int r;
+
+	if (!store->nr_staged)
+		return 0;
+	/* In these two cases nothing has been written, so nothing is in doubt. */
+	r = e->mode == DMR_MODE_RW ? 0 : -EROFS;
+	if (!r)
+		r = dmr_index_reserve(&e->index, store->nr_staged);
+	if (r) {
+		dmr_store_forget_staged(store);
+		return r;
+	}
+	r = dmr_store_commit(store);
+	if (r) {
+		doubt(e);
+		dmr_store_forget_staged(store);
+		dmr_spare_failed(e, "the metadata cannot be written");
+		return r;
+	}
+
+	for (i = 0; i < store->nr_committed; i++) {
+		u32 slot = store->staged[i].slot, old;
+		u64 w = store->staged[i].word, old_word;
+
+		if (dmr_word_state(w) != DMR_LIVE)
+			continue;
+		old = dmr_index_find(&e->index, dmr_word_block(w), &old_word);
+		/* A block that moved may be among them with both its slots. */
+		if (old == slot || (old < DMR_VIRTUAL_SLOT &&
+				    dmr_gen_after(dmr_word_gen(old_word),
+						  dmr_word_gen(w))))
+			continue;
+		dmr_index_insert(&e->index, dmr_word_block(w), slot);
+		if (old != DMR_NO_SLOT)
+			e->retired[nr_retired++] = old;
+	}
+	retire(e, nr_retired);
+	return 0;
+}
+
+void dmr_settle(struct dmr_engine *e, struct list_head *batch)
+{
+	struct dmr_req *req;
+	int r = dmr_commit(e);
+
+	list_for_each_entry(req, batch, list) {
+		if (r && req->staged && req->status == BLK_STS_OK)
+			req->status = req->error;
+		req->staged = false;
+	}
+}
+
+void dmr_engine_run(struct dmr_engine *e, struct list_head *reqs)
+{
+	struct dmr_req *req, *next;
+	LIST_HEAD(batch);
+
+	while (!list_empty(reqs)) {
+		req = list_first_entry(reqs, struct dmr_req, list);
+		list_move_tail(&req->list, &batch);
+		req->status = BLK_STS_OK;
+		req->staged = false;
+		if (req->op == REQ_OP_READ)
+			dmr_read_req(e, req, &batch);
+		else
+			dmr_write_req(e, req, &batch);
+	}
+	dmr_settle(e, &batch);
+
+	list_for_each_entry_safe(req, next, &batch, list) {
+		if (req->status != BLK_STS_OK) {
+			dmr_count(e, DMR_PROPAGATED, 1);
+			dmr_env_log(e->env, DMR_LOG_WARN,
+				    "%s error passed on: sectors %llu+%u",
+				    req->op == REQ_OP_READ ? "read" : "write",
+				    ULL(req->sector), req->sectors);
+		}
+		list_del(&req->list);
+		dmr_env_complete(e->env, req, req->status);
+	}
+
+	if (e->mode == DMR_MODE_RW && dmr_store_wants_extension(&e->store) &&
+	    dmr_store_extend(&e->store) == -EIO)
+		dmr_spare_failed(e, "the slot table cannot be extended");
+	watch_level(e);
+}
+
+/*--------------------------------------------------------------------
+ * Life
+ *--------------------------------------------------------------------
+ */
+
+int dmr_engine_init(struct dmr_engine *e, struct dmr_env *env,
+		    const struct dmr_tuning *tuning, u64 main_sectors)
+{
+	memset(e, 0, sizeof(*e));
+	e->env = env;
+	e->tuning = *tuning;
+	e->main_sectors = main_sectors;
+	e->buf = kvcalloc(DMR_BATCH, DMR_BLOCK_SIZE, GFP_KERNEL);
+	e->verify = kvzalloc(DMR_BLOCK_SIZE, GFP_KERNEL);
+	return e->buf && e->verify ? 0 : -ENOMEM;
+}
+
+void dmr_engine_exit(struct dmr_engine *e)
+{
+	if (e->index.store)
+		dmr_index_exit(&e->index);
+	dmr_store_exit(&e->store);
+	kvfree(e->buf);
+	kvfree(e->verify);
+	e->active = false;
+}
+
+/* Two live entries for one block: a crash came between a move's two commits. */
+static int settle_twins(struct dmr_engine *e, u32 slot, u64 word, u32 old,
+			u64 old_word, struct dmr_why *why)
+{
+	struct dmr_store *store = &e->store;
+	u32 loser = slot;
+
+	if (dmr_word_gen(word) == dmr_word_gen(old_word)) {
+		snprintf(why->text, sizeof(why->text),
+			 "slots %u and %u both claim block %llu; see 'dmremap check'",
+			 old, slot, ULL(dmr_word_block(word)));
+		return -EUCLEAN;
+	}
+	if (dmr_gen_after(dmr_word_gen(word), dmr_word_gen(old_word))) {
+		dmr_index_insert(&e->index, dmr_word_block(word), slot);
+		loser = old;
+	}
+	word = dmr_word(0, DMR_BAD, 0, 0, 0);
+	if (e->mode == DMR_MODE_RW && store->nr_staged < DMR_MAX_STAGED)
+		dmr_store_stage(store, loser, word);
+	else
+		dmr_store_set(store, loser, word);
+	return 0;
+}
+
+static int build_index(struct dmr_engine *e, struct dmr_why *why)
+{
+	struct dmr_store *store = &e->store;
+	u32 slot, old, limit = dmr_store_slot_limit(store);
+	u64 word, old_word;
+	int r;
+
+	r = dmr_index_init(&e->index, store, store->main_blocks);
+	if (!r)
+		r = dmr_index_reserve(&e->index, store->nr_live);
+	if (r) {
+		snprintf(why->text, sizeof(why->text), "out of memory");
+		return r;
+	}
+	for (slot = 0; slot < limit; slot++) {
+		word = dmr_store_word(store, slot);
+		if (dmr_word_state(word) != DMR_LIVE)
+			continue;
+		old = dmr_index_find(&e->index, dmr_word_block(word),
+				     &old_word);
+		if (old == DMR_NO_SLOT)
+			dmr_index_insert(&e->index, dmr_word_block(word), slot);
+		else
+			r = settle_twins(e, slot, word, old, old_word, why);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
+			struct dmr_why *why)
+{
+	struct dmr_store *store = &e->store;
+	unsigned int i;
+	int r;
+
+	r = dmr_store_load(store, e->env, sb, e->tuning.read_only, why);
+	if (r)
+		return r;
+	e->mode = store->read_only ? DMR_MODE_RO : DMR_MODE_RW;
+	for (i = 0; i < DMR_NR_COUNTERS; i++)
+		atomic64_set(&e->counter[i], sb->counters[i]);
+	r = build_index(e, why);
+	if (r)
+		return r;
+
+	if (store->repaired)
+		dmr_env_log(e->env, DMR_LOG_WARN,
+			    "%u blocks of the slot table were repaired from their other copy",
+			    store->repaired);
+	e->active = true;
+	if (e->mode != DMR_MODE_RW)
+		return 0;
+	store->sb.activations++;
+	if (store->copies_whole != BIT(DMR_NR_COPIES) - 1)
+		dmr_spare_failed(e, "a damaged copy of the slot table cannot be repaired");
+	else if (dmr_store_commit(store) || dmr_store_write_super(store))
+		dmr_spare_failed(e, "the metadata cannot be written");
+	dmr_store_forget_staged(store);
+	watch_level(e);
+	return 0;
+}
+
+void dmr_engine_save(struct dmr_engine *e)
+{
+	unsigned int i;
+
+	if (!e->active || e->mode != DMR_MODE_RW)
+		return;
+	for (i = 0; i < DMR_NR_COUNTERS; i++)
+		e->store.sb.counters[i] = atomic64_read(&e->counter[i]);
+	if (dmr_store_write_super(&e->store))
+		dmr_spare_failed(e, "the superblocks cannot be written");
+}
