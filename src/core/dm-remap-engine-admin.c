@@ -206,6 +206,8 @@ int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
 		p = &e->piece[i];
 		if (!p->good || (r && p->slot < DMR_VIRTUAL_SLOT)) {
 			tally->failed++;
+			if (p->good && r != -EIO)	/* not even tried */
+				dmr_store_set(store, p->slot, p->word);
 			continue;
 		}
 		dmr_index_remove(&e->index, p->block, p->slot);

@@ -49,7 +49,7 @@ void dmr_read_req(struct dmr_engine *e, struct dmr_req *req,
 /*
  * Make the block of a piece known bad, in memory at first, and set slot, word
  * and fresh of the piece. @keep_half: leave half of the free slots for writes.
- * The slot is a virtual one if there is no other, or DMR_NO_SLOT.
+ * Without one to spare, the slot is a virtual one then, or else DMR_NO_SLOT.
  */
 void dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half);
 /*

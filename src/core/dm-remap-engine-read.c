@@ -33,7 +33,7 @@ void dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half)
 			    store->nr_known_bad - store->nr_virtual >=
 			    dmr_store_free_slots(store))))
 		slot = dmr_take_slot(e);
-	if (slot == DMR_NO_SLOT && virt == DMR_NO_SLOT)
+	if (slot == DMR_NO_SLOT && virt == DMR_NO_SLOT && keep_half)
 		slot = dmr_store_alloc_virtual(store);
 	if (slot == DMR_NO_SLOT)
 		return;

@@ -302,9 +302,11 @@ static void doubt(struct dmr_engine *e)
 		u8 changed;
 
 		if (dmr_word_state(w) != DMR_LIVE) {
-			if (dmr_word_state(now) == DMR_LIVE)
-				dmr_store_set(store, slot, now |
-					      dmr_word(0, 0, 0, 0xff, 0));
+			if (dmr_word_state(w) == DMR_FREE)
+				dmr_store_set(store, slot,
+					      dmr_word(dmr_word_block(now),
+						       DMR_LIVE, 0, 0xff,
+						       dmr_word_gen(now)));
 			continue;
 		}
 		old = dmr_index_find(&e->index, dmr_word_block(w), &old_word);

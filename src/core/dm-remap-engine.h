@@ -52,7 +52,6 @@ struct dmr_piece {
 	u32 slot;
 	u64 word;		/* of the slot, before this piece */
 	u8 mask;
-	u8 mask;		/* sectors concerned */
 	u8 wanted;		/* sectors that the caller wants */
 	u8 good;		/* sectors that could be read */
 	bool failed;
