@@ -11,10 +11,11 @@
 #                                              that a virtual machine never has
 #   kernels/<release>/usr/                     its headers, usable from here
 #   kernels/6.1, kernels/6.12                  links to the newest <release>
-#   zfs/<release>/*.ko, zfs/root/              ZFS modules and its tools
+#   zfs/<release>/*.ko                         ZFS modules
+#   guest/tools, guest/zfs                     programs for the guests only
 #   checkpatch/                                checkpatch.pl and its word lists
 #   apt/                                       private lists of Debian's archive
-#   initramfs/, trees/, kvm-*                  made by lab/vm when needed
+#   initramfs/, trees/, kvm-works              made by lab/vm when needed
 
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 TOP_DIR=$(dirname "$LAB_DIR")
