@@ -88,11 +88,16 @@ int dmr_layout_add(struct dmr_layout *l, u64 area_blocks)
 	half[0] = middle - (seg->start + 1);
 	half[1] = area_blocks - 1 - (middle + 1);
 
-	/* n blocks hold t tables twice, and what the tables describe. */
-	seg->nr_tables = div_u64(half[0] + half[1] + DMR_TABLE_ENTRIES + 1,
+	/*
+	 * n blocks hold t tables twice, and what the tables describe. One or
+	 * two blocks left over are not worth a table block: they stay unused.
+	 */
+	seg->nr_tables = div_u64(half[0] + half[1] + DMR_TABLE_ENTRIES - 1,
 				 DMR_TABLE_ENTRIES + 2);
 	seg->run_len[0] = half[0] - seg->nr_tables;
-	seg->run_len[1] = half[1] - seg->nr_tables;
+	seg->run_len[1] = min_t(u64, half[1] - seg->nr_tables,
+				seg->nr_tables * DMR_TABLE_ENTRIES -
+				seg->run_len[0]);
 	slots = seg->run_len[0] + seg->run_len[1];
 	if ((l->nr_tables + seg->nr_tables) * DMR_TABLE_ENTRIES >=
 	    DMR_VIRTUAL_SLOT)
