@@ -7,8 +7,6 @@
 
 #include "dm-remap-engine.h"
 
-#define ULL(x)	((unsigned long long)(x))
-
 /* dm-remap-engine.c */
 
 /* The slot of a block and its word, staged changes included. */

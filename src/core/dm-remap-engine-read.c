@@ -194,7 +194,7 @@ void dmr_save_pieces(struct dmr_engine *e, unsigned int nr, u32 retries,
 				p->word | dmr_word(0, 0, p->mask, 0, 0));
 		dmr_env_log(e->env, DMR_LOG_INFO,
 			    "block %llu: known bad, slot %u, %u sectors saved",
-			    ULL(p->block), p->slot, hweight8(p->mask));
+			    p->block, p->slot, hweight8(p->mask));
 		dmr_env_event(e->env);
 		if (p->mask)
 			dmr_count(e, counter, 1);

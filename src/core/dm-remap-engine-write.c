@@ -98,7 +98,7 @@ static bool move_block(struct dmr_engine *e, struct dmr_piece *p)
 	dmr_count(e, DMR_REPLACED, 1);
 	dmr_env_log(e->env, DMR_LOG_WARN,
 		    "block %llu moved from slot %u, which is bad, to slot %u; %u sectors lost",
-		    ULL(p->block), old, p->slot, hweight8(keep & ~good));
+		    p->block, old, p->slot, hweight8(keep & ~good));
 	p->word = dmr_word(p->block, DMR_LIVE, good,
 			   dmr_word_lost(p->word) | (keep & ~good),
 			   dmr_word_gen(p->word) + 1);
@@ -286,7 +286,7 @@ static void place(struct dmr_engine *e, struct dmr_req *req, unsigned int n)
 		dmr_count(e, DMR_ABSORBED, 1);
 		dmr_env_log(e->env, DMR_LOG_INFO,
 			    "block %llu (sector %llu): write goes to slot %u",
-			    ULL(p->block), ULL(p->sector), p->slot);
+			    p->block, p->sector, p->slot);
 		dmr_env_event(e->env);
 	}
 }

@@ -434,7 +434,7 @@ void dmr_engine_run(struct dmr_engine *e, struct list_head *reqs)
 			dmr_env_log(e->env, DMR_LOG_WARN,
 				    "%s error passed on: sectors %llu+%u",
 				    req->op == REQ_OP_READ ? "read" : "write",
-				    ULL(req->sector), req->sectors);
+				    req->sector, req->sectors);
 		}
 		list_del(&req->list);
 		dmr_env_complete(e->env, req, req->status);
@@ -463,14 +463,21 @@ int dmr_engine_init(struct dmr_engine *e, struct dmr_env *env,
 	return e->buf && e->verify ? 0 : -ENOMEM;
 }
 
-void dmr_engine_exit(struct dmr_engine *e)
+void dmr_engine_deactivate(struct dmr_engine *e)
 {
+	e->active = false;
 	if (e->index.store)
 		dmr_index_exit(&e->index);
 	dmr_store_exit(&e->store);
+}
+
+void dmr_engine_exit(struct dmr_engine *e)
+{
+	dmr_engine_deactivate(e);
 	kvfree(e->buf);
 	kvfree(e->verify);
-	e->active = false;
+	e->buf = NULL;
+	e->verify = NULL;
 }
 
 /* Two live entries for one block: a crash came between a move's two commits. */
@@ -483,7 +490,7 @@ static int settle_twins(struct dmr_engine *e, u32 slot, u64 word, u32 old,
 	if (dmr_word_gen(word) == dmr_word_gen(old_word)) {
 		snprintf(why->text, sizeof(why->text),
 			 "slots %u and %u both claim block %llu; see 'dmremap check'",
-			 old, slot, ULL(dmr_word_block(word)));
+			 old, slot, dmr_word_block(word));
 		return -EUCLEAN;
 	}
 	if (dmr_gen_after(dmr_word_gen(word), dmr_word_gen(old_word))) {

@@ -117,6 +117,9 @@ void dmr_engine_exit(struct dmr_engine *e);
 int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 			struct dmr_why *why);
 
+/* Forget all metadata; dmr_engine_activate() may follow. */
+void dmr_engine_deactivate(struct dmr_engine *e);
+
 /**
  * dmr_engine_save() - write the counters to the spare, when things are quiet
  */

@@ -23,12 +23,12 @@
 #include <linux/kernel.h>
 #include <linux/list.h>
 #include <linux/math64.h>
+#include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
 #include <linux/types.h>
-#include <linux/unaligned.h>
 #include <linux/vmalloc.h>
 #else
 #include "kernel-shim.h"
@@ -82,6 +82,7 @@ struct dmr_req {
  * @req: if @buf is NULL: the data is that of this request ...
  * @req_sector: ... from this sector of it on. Zeroes for a write-zeroes.
  * @status: result
+ * @waiter: for dmr_env_io() itself
  */
 struct dmr_io {
 	enum dmr_dev dev;
@@ -91,6 +92,7 @@ struct dmr_io {
 	u32 req_sector;
 	struct dmr_req *req;
 	void *buf;
+	void *waiter;
 	blk_status_t status;
 };
 

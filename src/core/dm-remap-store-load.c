@@ -14,8 +14,6 @@ static void say(struct dmr_why *why, const char *fmt, ...)
 	va_end(args);
 }
 
-#define ULL(x)	((unsigned long long)(x))
-
 /*--------------------------------------------------------------------
  * Probe
  *--------------------------------------------------------------------
@@ -99,7 +97,7 @@ static int check_pairing(const struct dmr_area *area,
 	if (area->main_sectors != sb->main_sectors &&
 	    !(named && area->main_sectors > sb->main_sectors)) {
 		say(why, "spare belongs to a main device of %llu sectors, this one has %llu",
-		    ULL(sb->main_sectors), ULL(area->main_sectors));
+		    sb->main_sectors, area->main_sectors);
 		return -ESTALE;
 	}
 	if (!named && area->main_lbs != sb->main_lbs) {
@@ -109,13 +107,13 @@ static int check_pairing(const struct dmr_area *area,
 	}
 	if (sb->layout.area_blocks > area->avail_blocks) {
 		say(why, "spare is truncated: its area is %llu blocks long, the device has room for %llu",
-		    ULL(sb->layout.area_blocks), ULL(area->avail_blocks));
+		    sb->layout.area_blocks, area->avail_blocks);
 		return -ENOSPC;
 	}
 	if (area->area_blocks && area->area_blocks != sb->layout.area_blocks) {
 		say(why, "spare_length is %llu sectors, but the spare area was formatted with %llu",
-		    ULL(area->area_blocks << DMR_BLOCK_SECTOR_SHIFT),
-		    ULL(sb->layout.area_blocks << DMR_BLOCK_SECTOR_SHIFT));
+		    area->area_blocks << DMR_BLOCK_SECTOR_SHIFT,
+		    sb->layout.area_blocks << DMR_BLOCK_SECTOR_SHIFT);
 		return -EINVAL;
 	}
 	if (sb->incompat & ~DMR_INCOMPAT_KNOWN) {
@@ -137,7 +135,7 @@ static int explain_nothing(const struct candidates *c, struct dmr_why *why)
 		return 1;
 	if (c->is_other) {
 		say(why, "found a spare area that starts at sector %llu, not here",
-		    ULL(c->other_start));
+		    c->other_start);
 		return -EINVAL;
 	}
 	if (c->unreadable) {
@@ -166,7 +164,7 @@ int dmr_store_probe(struct dmr_env *env, const struct dmr_area *area,
 	why->text[0] = '\0';
 	if (len > area->avail_blocks || len < DMR_MIN_AREA_BLOCKS) {
 		say(why, "spare area of %llu blocks of 4 KiB: at least %u are needed, and the device has room for %llu",
-		    ULL(len), DMR_MIN_AREA_BLOCKS, ULL(area->avail_blocks));
+		    len, DMR_MIN_AREA_BLOCKS, area->avail_blocks);
 		return -ENOSPC;
 	}
 	tmp = kvzalloc(sizeof(*tmp), GFP_KERNEL);
@@ -225,7 +223,7 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 	r = len > area->avail_blocks ? -ENOSPC :
 	    dmr_layout_init(&sb->layout, len);
 	if (r) {
-		say(why, "spare area of %llu blocks is too %s", ULL(len),
+		say(why, "spare area of %llu blocks is too %s", len,
 		    r == -EFBIG ? "large" : "small");
 		return r;
 	}
@@ -335,7 +333,7 @@ static int load_table(struct loader *l, u64 table, u32 i)
 						 &seq[copy], l->words[copy]);
 	if (verdict[0] != DMR_OK && verdict[1] != DMR_OK) {
 		say(l->why, "neither copy of block %llu of the slot table is valid; see 'dmremap check'",
-		    ULL(table));
+		    table);
 		return -EUCLEAN;
 	}
 	use = verdict[0] != DMR_OK || (verdict[1] == DMR_OK && seq[1] > seq[0]);

@@ -23,15 +23,15 @@
 typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
-typedef uint64_t u64;
+typedef unsigned long long u64;
 typedef int8_t s8;
-typedef int64_t s64;
+typedef long long s64;
 typedef uint16_t __le16;
 typedef uint32_t __le32;
-typedef uint64_t __le64;
+typedef u64 __le64;
 
-#define U64_MAX			UINT64_MAX
-#define U32_MAX			UINT32_MAX
+#define U64_MAX			(~0ULL)
+#define U32_MAX			(~0U)
 #define cpu_to_le16(x)		htole16(x)
 #define cpu_to_le32(x)		htole32(x)
 #define cpu_to_le64(x)		htole64(x)

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-remap: what the core needs of the world, in the kernel.
+ */
+#include "dm-remap.h"
+
+#include <linux/highmem.h>
+#include <linux/random.h>
+
+/* Enough for one batch to be under way; more wait for the first to end. */
+#define DMR_MIN_BIOS	16
+
+/*--------------------------------------------------------------------
+ * I/O
+ *--------------------------------------------------------------------
+ */
+
+struct waiter {
+	atomic_t pending;
+	struct completion done;
+};
+
+static struct dm_dev *dev_of(struct dmr_env *env, enum dmr_dev dev)
+{
+	return dev == DMR_MAIN ? env->main : env->spare;
+}
+
+static void io_done(struct bio *bio)
+{
+	struct dmr_io *io = bio->bi_private;
+	struct waiter *w = io->waiter;
+
+	io->status = bio->bi_status;
+	bio_put(bio);
+	if (atomic_dec_and_test(&w->pending))
+		complete(&w->done);
+}
+
+static void add_buffer(struct bio *bio, void *buf, unsigned int bytes)
+{
+	while (bytes) {
+		unsigned int offset = offset_in_page(buf);
+		unsigned int len = min_t(unsigned int, bytes,
+					 PAGE_SIZE - offset);
+		struct page *page = is_vmalloc_addr(buf) ?
+				    vmalloc_to_page(buf) : virt_to_page(buf);
+
+		/* The bio was made with room for all of them. */
+		__bio_add_page(bio, page, len, offset);
+		buf += len;
+		bytes -= len;
+	}
+}
+
+static struct bio *bio_with_buffer(struct dmr_env *env,
+				   struct block_device *bdev, struct dmr_io *io)
+{
+	unsigned int bytes = io->sectors << SECTOR_SHIFT;
+	struct bio *bio;
+
+	bio = bio_alloc_bioset(bdev, bytes / PAGE_SIZE + 2, io->opf, GFP_NOIO,
+			       &env->bios);
+	if (is_vmalloc_addr(io->buf) && op_is_write(io->opf))
+		flush_kernel_vmap_range(io->buf, bytes);
+	add_buffer(bio, io->buf, bytes);
+	return bio;
+}
+
+static struct bio *bio_of_zeroes(struct dmr_env *env,
+				 struct block_device *bdev, struct dmr_io *io)
+{
+	struct bio *bio;
+
+	/* The engine asks for a block at a time. */
+	bio = bio_alloc_bioset(bdev, 1, io->opf, GFP_NOIO, &env->bios);
+	__bio_add_page(bio, ZERO_PAGE(0), io->sectors << SECTOR_SHIFT, 0);
+	return bio;
+}
+
+static struct bio *bio_of_request(struct dmr_env *env,
+				  struct block_device *bdev, struct dmr_io *io)
+{
+	struct dmr_bio *b = container_of(io->req, struct dmr_bio, req);
+	struct bio *bio;
+
+	if (io->req->op == REQ_OP_WRITE_ZEROES)
+		return bio_of_zeroes(env, bdev, io);
+	bio = bio_alloc_clone(bdev, dmr_req_bio(io->req), GFP_NOIO, &env->bios);
+	bio->bi_opf = io->opf;
+	bio->bi_iter = b->iter;
+	bio_advance(bio, io->req_sector << SECTOR_SHIFT);
+	bio->bi_iter.bi_size = io->sectors << SECTOR_SHIFT;
+	return bio;
+}
+
+void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
+{
+	struct waiter w;
+	unsigned int i;
+
+	atomic_set(&w.pending, nr + 1);
+	init_completion(&w.done);
+	for (i = 0; i < nr; i++) {
+		struct dmr_io *io = &ios[i];
+		struct block_device *bdev = dev_of(env, io->dev)->bdev;
+		struct bio *bio = io->buf ? bio_with_buffer(env, bdev, io) :
+					    bio_of_request(env, bdev, io);
+
+		/* Blocks that are retried alone must not be merged again. */
+		bio->bi_opf |= REQ_SYNC | REQ_NOMERGE;
+		bio->bi_iter.bi_sector = io->sector;
+		if (io->dev == DMR_SPARE)
+			bio->bi_iter.bi_sector += env->spare_start;
+		bio->bi_end_io = io_done;
+		bio->bi_private = io;
+		io->waiter = &w;
+		submit_bio(bio);
+	}
+	if (!atomic_dec_and_test(&w.pending))
+		wait_for_completion_io(&w.done);
+
+	for (i = 0; i < nr; i++)
+		if (is_vmalloc_addr(ios[i].buf) && !op_is_write(ios[i].opf))
+			invalidate_kernel_vmap_range(ios[i].buf,
+						     ios[i].sectors <<
+						     SECTOR_SHIFT);
+}
+
+blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
+{
+	return errno_to_blk_status(blkdev_issue_flush(dev_of(env, dev)->bdev));
+}
+
+void dmr_env_fill(struct dmr_env *env, struct dmr_req *req, u32 req_sector,
+		  const void *buf, u32 sectors)
+{
+	struct dmr_bio *b = container_of(req, struct dmr_bio, req);
+	struct bio *bio = dmr_req_bio(req);
+	struct bvec_iter iter = b->iter;
+	unsigned int bytes = sectors << SECTOR_SHIFT;
+
+	bio_advance_iter(bio, &iter, req_sector << SECTOR_SHIFT);
+	while (bytes) {
+		struct bio_vec bv = bio_iter_iovec(bio, iter);
+
+		bv.bv_len = min(bv.bv_len, bytes);
+		memcpy_to_bvec(&bv, buf);
+		bio_advance_iter(bio, &iter, bv.bv_len);
+		buf += bv.bv_len;
+		bytes -= bv.bv_len;
+	}
+}
+
+void dmr_env_complete(struct dmr_env *env, struct dmr_req *req,
+		      blk_status_t status)
+{
+	struct bio *bio = dmr_req_bio(req);
+
+	/* end_io comes once more, and has nothing to do. */
+	dmr_bio_of(bio)->sent = DMR_SENT_ELSEWHERE;
+	bio->bi_status = status;
+	bio_endio(bio);
+}
+
+/*--------------------------------------------------------------------
+ * I/O in flight
+ *--------------------------------------------------------------------
+ */
+
+static bool epoch_is_over(struct dmr_env *env, unsigned int epoch)
+{
+	long sum = 0;
+	int cpu;
+
+	/* Nobody counts up any more, so a sum of zero is final. */
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(env->inflight, cpu)->count[epoch]);
+	return !sum;
+}
+
+void dmr_env_drain(struct dmr_env *env)
+{
+	unsigned int old = env->epoch;
+
+	WRITE_ONCE(env->epoch, !old);
+	WRITE_ONCE(env->draining, true);
+	synchronize_rcu();
+	wait_event(env->drained, epoch_is_over(env, old));
+	WRITE_ONCE(env->draining, false);
+}
+
+void dmr_env_synchronize(struct dmr_env *env)
+{
+	synchronize_rcu();
+}
+
+bool dmr_env_last_good(struct dmr_env *env, u64 *sector)
+{
+	sector_t last;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		last = READ_ONCE(per_cpu_ptr(env->inflight, cpu)->last_good);
+		if (last) {
+			*sector = last - 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool dmr_env_present(struct dmr_env *env, enum dmr_dev dev)
+{
+	struct block_device *bdev = dev_of(env, dev)->bdev;
+
+	return !blk_queue_dying(bdev_get_queue(bdev)) &&
+	       !test_bit(GD_DEAD, &bdev->bd_disk->state);
+}
+
+/*--------------------------------------------------------------------
+ * Clock, log, events
+ *--------------------------------------------------------------------
+ */
+
+u64 dmr_env_seconds(struct dmr_env *env)
+{
+	return ktime_get_boottime_seconds();
+}
+
+void dmr_env_random(struct dmr_env *env, void *buf, size_t size)
+{
+	get_random_bytes(buf, size);
+}
+
+static void tell_event(struct work_struct *work)
+{
+	struct dmr_env *env = container_of(to_delayed_work(work),
+					   struct dmr_env, event_work);
+
+	WRITE_ONCE(env->last_event, jiffies);
+	dm_table_event(env->ti->table);
+}
+
+/* The first one at once, those that follow once a second. */
+void dmr_env_event(struct dmr_env *env)
+{
+	unsigned long next = READ_ONCE(env->last_event) + HZ;
+
+	schedule_delayed_work(&env->event_work,
+			      time_after(next, jiffies) ? next - jiffies : 0);
+}
+
+void dmr_env_settle(struct dmr_env *env)
+{
+	flush_delayed_work(&env->event_work);
+}
+
+void dmr_env_log(struct dmr_env *env, enum dmr_log_level level,
+		 const char *fmt, ...)
+{
+	const char *name = dm_table_device_name(env->ti->table);
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	if (level != DMR_LOG_ERR && !__ratelimit(&env->log_limit))
+		return;
+	va_start(args, fmt);
+	vaf.va = &args;
+	switch (level) {
+	case DMR_LOG_ERR:
+		DMERR("%s (%pg): %pV", name, env->main->bdev, &vaf);
+		break;
+	case DMR_LOG_WARN:
+		DMWARN("%s (%pg): %pV", name, env->main->bdev, &vaf);
+		break;
+	default:
+		DMINFO("%s (%pg): %pV", name, env->main->bdev, &vaf);
+	}
+	va_end(args);
+}
+
+/*--------------------------------------------------------------------
+ * Life
+ *--------------------------------------------------------------------
+ */
+
+int dmr_env_init(struct dmr_env *env, struct dm_target *ti)
+{
+	env->ti = ti;
+	init_waitqueue_head(&env->drained);
+	INIT_DELAYED_WORK(&env->event_work, tell_event);
+	env->last_event = jiffies - HZ;
+	ratelimit_state_init(&env->log_limit, DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	ratelimit_set_flags(&env->log_limit, RATELIMIT_MSG_ON_RELEASE);
+	env->inflight = alloc_percpu(struct dmr_inflight);
+	if (!env->inflight)
+		return -ENOMEM;
+	return bioset_init(&env->bios, DMR_MIN_BIOS, 0, BIOSET_NEED_BVECS);
+}
+
+void dmr_env_exit(struct dmr_env *env)
+{
+	if (env->ti)
+		cancel_delayed_work_sync(&env->event_work);
+	bioset_exit(&env->bios);
+	free_percpu(env->inflight);
+}

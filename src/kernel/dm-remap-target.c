@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-remap: the device-mapper target.
+ *
+ * The way of a failed write: dmr_map() sends it to main; dmr_end_io() gets the
+ * error, keeps the bio (DM_ENDIO_INCOMPLETE) and queues it; the worker,
+ * dmr_work(), gives all that is queued to dmr_engine_run(), which retries each
+ * block alone, writes the bad ones to slots and commits (dm-remap-engine.c,
+ * dm-remap-engine-write.c); dmr_env_complete() ends the bio.
+ */
+#include "dm-remap.h"
+
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+
+/* A failed write-zeroes is retried block by block: keep it within reason. */
+#define DMR_MAX_ZEROES_SECTORS	32768U
+
+/*--------------------------------------------------------------------
+ * The engine's worker
+ *--------------------------------------------------------------------
+ */
+
+static void dmr_work(struct work_struct *work)
+{
+	struct dmr_target *t = container_of(work, struct dmr_target, work);
+	/* The I/O that reclaim would start may be waiting for us. */
+	unsigned int noio = memalloc_noio_save();
+	LIST_HEAD(reqs);
+
+	mutex_lock(&t->lock);
+	spin_lock_irq(&t->queue_lock);
+	list_splice_tail_init(&t->queue, &reqs);
+	spin_unlock_irq(&t->queue_lock);
+	if (!list_empty(&reqs))
+		dmr_engine_run(&t->engine, &reqs);
+	mutex_unlock(&t->lock);
+	memalloc_noio_restore(noio);
+}
+
+/* Any context. */
+static void queue_req(struct dmr_target *t, struct dmr_req *req)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&t->queue_lock, flags);
+	list_add_tail(&req->list, &t->queue);
+	spin_unlock_irqrestore(&t->queue_lock, flags);
+	queue_work(t->wq, &t->work);
+}
+
+/*--------------------------------------------------------------------
+ * Fast path
+ *--------------------------------------------------------------------
+ */
+
+static int end_now(struct bio *bio, blk_status_t status)
+{
+	bio->bi_status = status;
+	bio_endio(bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
+static int map_flush(struct dmr_target *t, struct bio *bio)
+{
+	if (dm_bio_get_target_bio_nr(bio) == 0) {
+		bio_set_dev(bio, t->env.main->bdev);
+		return DM_MAPIO_REMAPPED;
+	}
+	/* Without remaps there is no data on the spare that is not durable. */
+	if (!READ_ONCE(t->engine.index.count))
+		return end_now(bio, BLK_STS_OK);
+	bio_set_dev(bio, t->env.spare->bdev);
+	return DM_MAPIO_REMAPPED;
+}
+
+/* Discard and the like of a block that is not on main. */
+static int map_special(struct bio *bio)
+{
+	/* The mapping stays: the block is still bad. */
+	if (bio_op(bio) == REQ_OP_DISCARD)
+		return end_now(bio, BLK_STS_OK);
+	/* What is left on main cannot be erased. */
+	return end_now(bio, BLK_STS_NOTSUPP);
+}
+
+static int dmr_map(struct dm_target *ti, struct bio *bio)
+{
+	struct dmr_target *t = ti->private;
+	struct dmr_bio *b = dmr_bio_of(bio);
+	unsigned int op = bio_op(bio);
+	struct dmr_route route;
+	sector_t sector;
+
+	b->sent = DMR_SENT_ELSEWHERE;
+	b->counted = false;
+	if (unlikely(!bio_sectors(bio)))
+		return map_flush(t, bio);
+
+	sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
+	if (unlikely(op == REQ_OP_WRITE_ZEROES) &&
+	    bio_sectors(bio) > DMR_MAX_ZEROES_SECTORS)
+		dm_accept_partial_bio(bio, DMR_MAX_ZEROES_SECTORS);
+
+	rcu_read_lock();
+	dmr_index_route(&t->engine.index, op, sector, bio_sectors(bio), &route);
+	if (route.place == DMR_TO_SLOT ||
+	    (route.place == DMR_TO_MAIN && op != REQ_OP_READ))
+		dmr_inflight_start(&t->env, b);
+	rcu_read_unlock();
+
+	if (unlikely(route.sectors < bio_sectors(bio)))
+		dm_accept_partial_bio(bio, route.sectors);
+	bio->bi_iter.bi_sector = sector;
+	b->iter = bio->bi_iter;
+
+	switch (route.place) {
+	case DMR_TO_MAIN:
+		b->sent = DMR_SENT_MAIN;
+		bio_set_dev(bio, t->env.main->bdev);
+		return DM_MAPIO_REMAPPED;
+	case DMR_TO_SLOT:
+		b->sent = DMR_SENT_SLOT;
+		bio_set_dev(bio, t->env.spare->bdev);
+		bio->bi_iter.bi_sector = t->env.spare_start + route.sector;
+		return DM_MAPIO_REMAPPED;
+	case DMR_TO_ENGINE:
+		b->req = (struct dmr_req) {
+			.sector = sector,
+			.sectors = route.sectors,
+			.op = op,
+			.fua = bio->bi_opf & REQ_FUA,
+			.from = DMR_FROM_MAP,
+			.error = BLK_STS_MEDIUM,
+		};
+		queue_req(t, &b->req);
+		return DM_MAPIO_SUBMITTED;
+	case DMR_IS_LOST:
+		dmr_engine_count_propagated(&t->engine, op);
+		return end_now(bio, BLK_STS_MEDIUM);
+	default:
+		return map_special(bio);
+	}
+}
+
+static int dmr_end_io(struct dm_target *ti, struct bio *bio,
+		      blk_status_t *error)
+{
+	struct dmr_target *t = ti->private;
+	struct dmr_bio *b = dmr_bio_of(bio);
+	unsigned int op = bio_op(bio);
+
+	if (b->counted) {
+		if (b->sent == DMR_SENT_MAIN && likely(*error == BLK_STS_OK))
+			this_cpu_write(t->env.inflight->last_good,
+				       b->iter.bi_sector + 1);
+		dmr_inflight_end(&t->env, b);
+	}
+	if (likely(*error == BLK_STS_OK) || b->sent == DMR_SENT_ELSEWHERE)
+		return DM_ENDIO_DONE;
+
+	if (!dmr_engine_wants(op, *error)) {
+		dmr_engine_count_propagated(&t->engine, op);
+		return DM_ENDIO_DONE;
+	}
+	dmr_engine_count_failed(&t->engine, op);
+	b->req = (struct dmr_req) {
+		.sector = b->iter.bi_sector,
+		.sectors = b->iter.bi_size >> SECTOR_SHIFT,
+		.op = op,
+		.fua = bio->bi_opf & REQ_FUA,
+		.from = b->sent == DMR_SENT_MAIN ? DMR_FROM_MAIN :
+						   DMR_FROM_SLOT,
+		.error = *error,
+	};
+	queue_req(t, &b->req);
+	return DM_ENDIO_INCOMPLETE;
+}
+
+/*--------------------------------------------------------------------
+ * Construction
+ *--------------------------------------------------------------------
+ */
+
+static void describe_area(const struct dmr_target *t, struct dmr_area *area)
+{
+	const struct dmr_env *env = &t->env;
+
+	*area = (struct dmr_area) {
+		.spare_start = env->spare_start,
+		.avail_blocks = (bdev_nr_sectors(env->spare->bdev) -
+				 env->spare_start) >> DMR_BLOCK_SECTOR_SHIFT,
+		.area_blocks = t->spare_length >> DMR_BLOCK_SECTOR_SHIFT,
+		.main_sectors = bdev_nr_sectors(env->main->bdev),
+		.main_lbs = bdev_logical_block_size(env->main->bdev),
+		.identity = t->identity,
+		.label = t->label,
+	};
+}
+
+/* The length of the area, whether or not the metadata has been loaded. */
+static sector_t area_sectors(const struct dmr_target *t)
+{
+	if (t->engine.active)
+		return t->engine.store.sb.layout.area_blocks <<
+		       DMR_BLOCK_SECTOR_SHIFT;
+	if (t->spare_length)
+		return t->spare_length;
+	return round_down(bdev_nr_sectors(t->env.spare->bdev) -
+			  t->env.spare_start, DMR_BLOCK_SECTORS);
+}
+
+static int check_devices(struct dmr_target *t, struct dm_target *ti)
+{
+	struct block_device *main = t->env.main->bdev;
+	struct block_device *spare = t->env.spare->bdev;
+	sector_t start = t->env.spare_start;
+	unsigned int lbs = max(bdev_logical_block_size(main),
+			       bdev_logical_block_size(spare));
+	sector_t main_start = get_start_sect(main);
+
+	if (ti->len > bdev_nr_sectors(main)) {
+		ti->error = "the main device is smaller than the target";
+		return -EINVAL;
+	}
+	if (bdev_is_zoned(main) || bdev_is_zoned(spare)) {
+		ti->error = "zoned devices are not supported";
+		return -EINVAL;
+	}
+	if (lbs > DMR_BLOCK_SIZE) {
+		ti->error = "logical blocks larger than 4096 bytes are not supported";
+		return -EINVAL;
+	}
+	if ((start | ti->len) & ((lbs >> SECTOR_SHIFT) - 1)) {
+		ti->error = "spare start or target length is not a multiple of the logical block size";
+		return -EINVAL;
+	}
+	if (start >= bdev_nr_sectors(spare)) {
+		ti->error = "the spare start lies beyond the end of the spare device";
+		return -EINVAL;
+	}
+	if (t->spare_length > bdev_nr_sectors(spare) - start) {
+		ti->error = "spare_length reaches beyond the end of the spare device";
+		return -ENOSPC;
+	}
+	if (area_sectors(t) < DMR_MIN_AREA_BLOCKS * DMR_BLOCK_SECTORS) {
+		ti->error = "the spare area is too small: at least 128 sectors are needed";
+		return -ENOSPC;
+	}
+
+	t->claim.disk = spare->bd_disk;
+	t->claim.start = get_start_sect(spare) + start;
+	t->claim.end = t->claim.start + area_sectors(t);
+	t->claim.table = ti->table;
+	t->claim.md = dm_table_get_md(ti->table);
+	if (main->bd_disk == spare->bd_disk &&
+	    main_start < t->claim.end && t->claim.start < main_start + ti->len) {
+		ti->error = main == spare && !start ?
+			    "main and spare are the same device: give a spare start behind the end of the target" :
+			    "main and spare area overlap";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What can be refused at once, is. Reads the superblocks, writes nothing. */
+static int check_spare(struct dmr_target *t, struct dm_target *ti)
+{
+	struct dmr_super *sb = kvzalloc(sizeof(*sb), GFP_KERNEL);
+	struct dmr_area area;
+	struct dmr_why why;
+	int r;
+
+	if (!sb) {
+		ti->error = "out of memory";
+		return -ENOMEM;
+	}
+	describe_area(t, &area);
+	r = dmr_store_probe(&t->env, &area, sb, &why);
+	if (r == 1 && t->tuning.read_only) {
+		strscpy(why.text, "a blank spare cannot be formatted read-only",
+			sizeof(why.text));
+		r = -EROFS;
+	}
+	/* With "format", anything that is there may be overwritten. */
+	if (r == 1 || (t->format && r != -ENOMEM && r != -EIO))
+		r = 0;
+	if (!r && sb->seq && !t->format)
+		t->claim.end = t->claim.start +
+			       (sb->layout.area_blocks <<
+				DMR_BLOCK_SECTOR_SHIFT);
+	kvfree(sb);
+	if (r) {
+		DMERR("%s: %pg: %s", dm_table_device_name(ti->table),
+		      t->env.spare->bdev, why.text);
+		ti->error = "the spare cannot be used, see the line before";
+	}
+	return r;
+}
+
+static void destroy(struct dmr_target *t, struct dm_target *ti)
+{
+	if (t->wq)
+		destroy_workqueue(t->wq);
+	dmr_env_exit(&t->env);
+	dmr_engine_exit(&t->engine);
+	if (t->claim.list.next)
+		dmr_registry_release(&t->claim);
+	if (t->env.spare)
+		dm_put_device(ti, t->env.spare);
+	if (t->env.main)
+		dm_put_device(ti, t->env.main);
+	mutex_destroy(&t->lock);
+	kvfree(t);
+}
+
+static int claim_area(struct dmr_target *t, struct dm_target *ti)
+{
+	int r = dmr_registry_claim(&t->claim);
+
+	if (r) {
+		t->claim.list.next = NULL;
+		ti->error = "the spare area is in use by another dm-remap device";
+	}
+	return r;
+}
+
+static int dmr_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dmr_target *t = kvzalloc(sizeof(*t), GFP_KERNEL);
+	int r;
+
+	if (!t) {
+		ti->error = "out of memory";
+		return -ENOMEM;
+	}
+	mutex_init(&t->lock);
+	spin_lock_init(&t->queue_lock);
+	INIT_LIST_HEAD(&t->queue);
+	INIT_WORK(&t->work, dmr_work);
+	t->suspended = true;
+
+	r = dmr_parse_args(t, ti, argc, argv);
+	if (!r)
+		r = check_devices(t, ti);
+	if (r)
+		goto bad;
+
+	r = dmr_env_init(&t->env, ti);
+	if (!r)
+		r = dmr_engine_init(&t->engine, &t->env, &t->tuning, ti->len);
+	if (!r) {
+		t->wq = alloc_ordered_workqueue("dm-remap", WQ_MEM_RECLAIM);
+		if (!t->wq)
+			r = -ENOMEM;
+	}
+	if (r) {
+		ti->error = "out of memory";
+		goto bad;
+	}
+	r = check_spare(t, ti);
+	if (!r)
+		r = claim_area(t, ti);
+	if (r)
+		goto bad;
+
+	ti->private = t;
+	ti->per_io_data_size = sizeof(struct dmr_bio);
+	/* One for each device: see map_flush(). */
+	ti->num_flush_bios = 2;
+	ti->num_write_zeroes_bios = 1;
+	ti->num_secure_erase_bios = 1;
+	/* Discards of remapped blocks are not sent on, so only main matters. */
+	if (bdev_max_discard_sectors(t->env.main->bdev)) {
+		ti->num_discard_bios = 1;
+		ti->discards_supported = true;
+	}
+	return 0;
+bad:
+	destroy(t, ti);
+	return r;
+}
+
+static void dmr_dtr(struct dm_target *ti)
+{
+	destroy(ti->private, ti);
+}
+
+/*--------------------------------------------------------------------
+ * Suspend and resume
+ *--------------------------------------------------------------------
+ */
+
+static void dmr_postsuspend(struct dm_target *ti)
+{
+	struct dmr_target *t = ti->private;
+	unsigned int noio;
+
+	/* Device-mapper has waited for all bios; the worker may still run. */
+	flush_workqueue(t->wq);
+	noio = memalloc_noio_save();
+	mutex_lock(&t->lock);
+	if (!t->suspended)
+		dmr_engine_save(&t->engine);
+	t->suspended = true;
+	mutex_unlock(&t->lock);
+	memalloc_noio_restore(noio);
+	dmr_env_settle(&t->env);
+}
+
+static int activate(struct dmr_target *t, struct dmr_super *sb,
+		    struct dmr_why *why)
+{
+	struct dmr_area area;
+	int r;
+
+	describe_area(t, &area);
+	r = t->format ? 1 : dmr_store_probe(&t->env, &area, sb, why);
+	if (r == 1)
+		r = dmr_store_format(&t->env, &area, sb, why);
+	if (r)
+		return r;
+	t->format = false;
+	r = dmr_engine_activate(&t->engine, sb, why);
+	if (r)
+		dmr_engine_deactivate(&t->engine);
+	return r;
+}
+
+/*
+ * An old table of the same device has gone quiet by now, so this is when the
+ * metadata can be loaded; and no I/O has come yet.
+ */
+static int dmr_preresume(struct dm_target *ti)
+{
+	struct dmr_target *t = ti->private;
+	struct dmr_super *sb;
+	struct dmr_why why = { "" };
+	unsigned int noio;
+	int r = 0;
+
+	mutex_lock(&t->lock);
+	if (!t->engine.active) {
+		sb = kvzalloc(sizeof(*sb), GFP_NOIO);
+		noio = memalloc_noio_save();
+		r = sb ? activate(t, sb, &why) : -ENOMEM;
+		memalloc_noio_restore(noio);
+		kvfree(sb);
+		if (r)
+			DMERR("%s: %pg: %s", dm_table_device_name(ti->table),
+			      t->env.spare->bdev, why.text);
+	}
+	if (!r)
+		t->suspended = false;
+	mutex_unlock(&t->lock);
+	return r;
+}
+
+/*--------------------------------------------------------------------
+ * Limits
+ *--------------------------------------------------------------------
+ */
+
+static int dmr_iterate_devices(struct dm_target *ti,
+			       iterate_devices_callout_fn fn, void *data)
+{
+	struct dmr_target *t = ti->private;
+	int r;
+
+	r = fn(ti, t->env.main, 0, ti->len, data);
+	if (!r)
+		r = fn(ti, t->env.spare, t->env.spare_start, area_sectors(t),
+		       data);
+	return r;
+}
+
+static int dmr_prepare_ioctl(DMR_PREPARE_IOCTL_ARGS)
+{
+	struct dmr_target *t = ti->private;
+
+	*bdev = t->env.main->bdev;
+	/* Raw commands would get past the map: for the privileged only. */
+	return 1;
+}
+
+static struct target_type dmr_target_type = {
+	.name = "dm-remap",
+	.version = { 1, 0, 0 },
+	.features = DM_TARGET_NOWAIT,
+	.module = THIS_MODULE,
+	.ctr = dmr_ctr,
+	.dtr = dmr_dtr,
+	.map = dmr_map,
+	.end_io = dmr_end_io,
+	.postsuspend = dmr_postsuspend,
+	.preresume = dmr_preresume,
+	.status = dmr_status,
+	.message = dmr_message,
+	.prepare_ioctl = dmr_prepare_ioctl,
+	.iterate_devices = dmr_iterate_devices,
+};
+
+static int __init dmr_init(void)
+{
+	return dm_register_target(&dmr_target_type);
+}
+
+static void __exit dmr_exit(void)
+{
+	dm_unregister_target(&dmr_target_type);
+}
+
+module_init(dmr_init);
+module_exit(dmr_exit);
+
+MODULE_DESCRIPTION(DM_NAME " target that replaces bad blocks from a spare device");
+MODULE_AUTHOR("dm-remap developers");
+MODULE_LICENSE("GPL");
+/* What device-mapper asks for when it meets the target's name. */
+MODULE_ALIAS("dm-dm-remap");

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dm-remap: the kernel's side. The device-mapper glue knows no policy: it
+ * sends I/O where the index says, and gives the engine what failed.
+ */
+#ifndef DM_REMAP_H
+#define DM_REMAP_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/completion.h>
+#include <linux/device-mapper.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/ratelimit.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "dm-remap-compat.h"
+#include "dm-remap-engine.h"
+
+#define DM_MSG_PREFIX "remap"
+
+/* Where a bio was sent, for end_io. */
+enum dmr_sent {
+	DMR_SENT_ELSEWHERE,	/* end_io leaves it alone */
+	DMR_SENT_MAIN,
+	DMR_SENT_SLOT,
+};
+
+/**
+ * struct dmr_bio - what is kept with each bio
+ * @req: for the engine; sector and length also tell what was mapped
+ * @iter: of the bio before it was sent
+ * @sent: enum dmr_sent
+ * @epoch: in which it was counted, see struct dmr_inflight
+ * @counted: it was
+ */
+struct dmr_bio {
+	struct dmr_req req;
+	struct bvec_iter iter;
+	u8 sent;
+	u8 epoch;
+	bool counted;
+};
+
+/* One CPU's bios in flight. Each CPU writes its own only. */
+struct dmr_inflight {
+	long count[2];		/* may be negative: a bio ends on another CPU */
+	sector_t last_good;	/* sector of main that was written lately, + 1 */
+};
+
+/**
+ * struct dmr_env - devices, and I/O in flight
+ *
+ * Writes to main and I/Os to slots are counted for dmr_env_drain(): in the
+ * epoch that is current when they are mapped, under the same rcu_read_lock()
+ * as the lookup in the index. The drain starts a new epoch, waits a grace
+ * period, after which nobody counts up in the old one, and then for its sum to
+ * become zero.
+ */
+struct dmr_env {
+	struct dm_target *ti;
+	struct dm_dev *main;
+	struct dm_dev *spare;
+	sector_t spare_start;
+	struct bio_set bios;
+
+	struct dmr_inflight __percpu *inflight;
+	unsigned int epoch;
+	bool draining;
+	wait_queue_head_t drained;
+
+	struct delayed_work event_work;
+	unsigned long last_event;
+	struct ratelimit_state log_limit;
+};
+
+/* An area in use, see dmr_registry_claim(). */
+struct dmr_claim {
+	struct list_head list;
+	struct gendisk *disk;
+	sector_t start;		/* on the whole disk */
+	sector_t end;
+	struct dm_table *table;
+	struct mapped_device *md;
+};
+
+/**
+ * struct dmr_target - one target in one table
+ * @lock: serialises the engine and everything that may change the metadata
+ * @queue_lock: protects @queue; taken in interrupts
+ * @queue: requests for the engine
+ * @suspended: no I/O is under way and none may be started
+ */
+struct dmr_target {
+	struct dmr_env env;
+	struct mutex lock;
+	struct dmr_engine engine;
+
+	spinlock_t queue_lock;
+	struct list_head queue;
+	struct workqueue_struct *wq;
+	struct work_struct work;
+
+	struct dmr_claim claim;
+	bool suspended;
+
+	/* Arguments, as they are to be shown by "dmsetup table" */
+	struct dmr_tuning tuning;
+	bool format;
+	u64 spare_length;	/* sectors; 0: to the end of the device */
+	char identity[DMR_IDENTITY_LEN];
+	char label[DMR_LABEL_LEN];
+};
+
+#define DMR_DEFAULT_RETRIES		1
+#define DMR_DEFAULT_BREAKER_COUNT	65536
+#define DMR_DEFAULT_BREAKER_SECONDS	60
+
+/* dm-remap-args.c */
+
+/**
+ * dmr_parse_args() - understand the constructor's arguments
+ * @t: result: devices, spare_start and all arguments
+ * Return: 0 or an errno; ti->error says why. Devices taken are left to the
+ * caller to put.
+ */
+int dmr_parse_args(struct dmr_target *t, struct dm_target *ti,
+		   unsigned int argc, char **argv);
+/* The same arguments, for "dmsetup table". */
+int dmr_emit_args(const struct dmr_target *t, char *result, unsigned int maxlen);
+
+/* dm-remap-message.c */
+int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
+		char *result, unsigned int maxlen);
+void dmr_status(struct dm_target *ti, status_type_t type,
+		unsigned int status_flags, char *result, unsigned int maxlen);
+
+/* dm-remap-registry.c */
+
+/**
+ * dmr_registry_claim() - note that an area is in use
+ *
+ * Two tables of one device may claim the same area, since they exist side by
+ * side while one replaces the other.
+ * Return: 0 or -EBUSY. Context: may sleep.
+ */
+int dmr_registry_claim(struct dmr_claim *claim);
+void dmr_registry_release(struct dmr_claim *claim);
+/* Move the end of a claim. Return: 0 or -EBUSY. */
+int dmr_grow_claim(struct dmr_claim *claim, sector_t end);
+
+/* dm-remap-io.c: besides the functions of dm-remap-env.h */
+int dmr_env_init(struct dmr_env *env, struct dm_target *ti);
+void dmr_env_exit(struct dmr_env *env);
+/* Wait until all events have been told. */
+void dmr_env_settle(struct dmr_env *env);
+
+/* Count a bio in; under the rcu_read_lock() of its lookup. Any context. */
+static inline void dmr_inflight_start(struct dmr_env *env, struct dmr_bio *b)
+{
+	b->epoch = READ_ONCE(env->epoch);
+	b->counted = true;
+	this_cpu_inc(env->inflight->count[b->epoch]);
+}
+
+/* Count it out. Any context. */
+static inline void dmr_inflight_end(struct dmr_env *env, struct dmr_bio *b)
+{
+	b->counted = false;
+	this_cpu_dec(env->inflight->count[b->epoch]);
+	if (unlikely(READ_ONCE(env->draining)))
+		wake_up(&env->drained);
+}
+
+static inline struct dmr_bio *dmr_bio_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct dmr_bio));
+}
+
+static inline struct bio *dmr_req_bio(struct dmr_req *req)
+{
+	return dm_bio_from_per_bio_data(container_of(req, struct dmr_bio, req),
+					sizeof(struct dmr_bio));
+}
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dmremap: block devices as a person knows them: model, serial number, what is
+ * on them, who uses them; and the identity by which a spare knows its main.
+ */
+#ifndef DMREMAP_DEVICE_H
+#define DMREMAP_DEVICE_H
+
+#include "dm-remap-format.h"
+
+#include <limits.h>
+
+#define MAX_IDENTITIES	6
+
+struct device {
+	char path[PATH_MAX];	/* as it is called today */
+	dev_t devno;		/* 0 for a file */
+	bool is_block;
+	bool read_only;
+	bool partition;
+	u64 sectors;
+	u32 lbs;
+	u64 part_start;		/* of a partition: its first sector */
+	dev_t whole;		/* the disk that it is on; else devno */
+	char model[80];
+	char serial[80];
+	char content[160];	/* "ext4 file system" or "" */
+	char used_by[PATH_MAX];	/* "mounted on /mnt", "held by dm-0" or "" */
+	/* Names that stay the same from boot to boot, the best one first. */
+	char identity[MAX_IDENTITIES][DMR_IDENTITY_LEN];
+	int nr_identities;
+};
+
+/*
+ * Everything that can be learned without writing. @files: an ordinary file
+ * will do. Return: RC_OK or RC_REFUSED with a message.
+ */
+int device_get(const char *path, bool files, struct device *d);
+
+/* The same for a device number; quiet. Return: 0 or -errno. */
+int device_get_devno(dev_t devno, struct device *d);
+
+/* "/dev/sdb: ST4000VN008 ZGY0A1B2, 4 TiB, ext4 file system" */
+const char *device_describe(const struct device *d);
+
+/* The best identity, or "". */
+const char *device_identity(const struct device *d);
+bool device_is(const struct device *d, const char *identity);
+
+/* Does anybody but dm-remap use it? Those whose areas may be beside ours. */
+bool device_in_use(const struct device *d);
+
+/*
+ * Remove all signatures that libblkid knows (wipefs), so that nothing takes the
+ * device for what it was. Return: RC_OK or RC_FAILED.
+ */
+int device_wipe(const char *path);
+
+/* Call @fn for each block device of the system until it returns nonzero. */
+int device_each(int (*fn)(const struct device *d, void *arg), void *arg);
+
+#endif

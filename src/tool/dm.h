@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dmremap: device-mapper, through libdevmapper.
+ */
+#ifndef DMREMAP_DM_H
+#define DMREMAP_DM_H
+
+#include "device.h"
+
+#define DM_NAME		128
+
+/* One line of a table. */
+struct dm_line {
+	u64 start, len;
+	char type[32];
+	char params[1200];
+	struct dm_line *next;
+};
+
+/* A device whose table is one dm-remap target. */
+struct remap {
+	char name[DM_NAME];
+	char uuid[DM_NAME + 2];
+	dev_t devno;
+	u32 event_nr;
+	int open_count;
+	bool suspended;
+	u64 sectors;
+	dev_t main, spare;
+	char main_path[64], spare_path[64];	/* /dev/sdb, as it is today */
+	u64 spare_start;
+	char features[700];	/* as in the table, with their count, or "" */
+};
+
+/* Return: RC_OK or an exit status with a message, unless it says otherwise. */
+int dm_ready(void);
+
+/* All of them; *list is to be freed. */
+int remap_list(struct remap **list, int *nr);
+/* One, by its name or by /dev/mapper/NAME. */
+int remap_get(const char *name, struct remap *r);
+/* The one that is named by the only argument, or the only one there is. */
+int remap_get_quiet(const char *name, struct remap *r);
+/* Does any device-mapper device have this name? */
+bool dm_exists(const char *name);
+
+/*
+ * Send a message. *@reply is to be freed; @reply may be NULL. On error @quiet
+ * says nothing and returns -errno.
+ */
+__printf(4, 5)
+int remap_message(const char *name, char **reply, bool quiet,
+		  const char *fmt, ...);
+
+int dm_table(const char *name, struct dm_line **lines);
+int dm_status_lines(const char *name, struct dm_line **lines);
+void dm_free_lines(struct dm_line *lines);
+__printf(4, 5)
+struct dm_line *dm_line(u64 start, u64 len, const char *type,
+			const char *fmt, ...);
+
+int dm_create(const char *name, const char *uuid, const struct dm_line *lines);
+int dm_load(const char *name, const struct dm_line *lines);
+/* Forget a loaded table that was not resumed. */
+int dm_clear(const char *name);
+int dm_suspend(const char *name);
+int dm_resume(const char *name);
+int dm_remove(const char *name);
+
+/* Print the dmsetup line that has the same effect. */
+void would_create(const char *name, const char *uuid,
+		  const struct dm_line *lines);
+void would_load(const char *name, const struct dm_line *lines);
+
+/* May this be the name of a device? RC_OK or RC_USAGE. */
+int dm_check_name(const char *name);
+
+#endif

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap: --help, the man page and the shell completions, all from the table
+ * of commands.
+ */
+#include "tool.h"
+
+#include <unistd.h>
+
+static const char *const groups[] = {
+	"Setting up", "Looking", "Looking after", "The spare, offline",
+	"Moving on", "Trying out",
+};
+
+static const char intro[] =
+	"dmremap looks after disks that are growing bad blocks. It sits on the device-mapper target dm-remap, which keeps the blocks that a failing main device can no longer write on a spare device, so that file systems above see a good disk. Everything that it shows comes from the kernel or from the spare; it keeps no database of its own.";
+
+static const char words[] =
+	"A main device is the disk that grows bad blocks, a spare device is where its substitutes are. A block is 4 KiB of the mapped device, a slot is a 4 KiB data block on the spare. A remapped sector has its data on the spare. A known bad block is one that the main device failed on; its next write goes to the spare. A lost sector is one whose only copy was on a slot that failed. To absorb is to turn a failed write into a remap, to evacuate is to move a block that still reads to the spare, to release is the way back. Sectors are always 512 bytes, counted from the start of the mapped device.";
+
+static const char exits[] =
+	"0: done. 1: the command line is wrong. 2: a device, a file or a state is not as required. 3: the kernel or a device failed. 4: not confirmed. 5: interrupted; the same command takes the work up again. In the cases 1, 2 and 4 nothing was changed. status and check: 0 fine, 1 attention, 2 critical (check: 1 repairable, 2 not repairable), 3 cannot tell.";
+
+static void wrap(const char *text, unsigned int indent, unsigned int width)
+{
+	unsigned int col = indent;
+
+	printf("%*s", indent, "");
+	while (*text) {
+		size_t n = strcspn(text, " \n");
+
+		if (col > indent && col + 1 + n > width) {
+			printf("\n%*s", indent, "");
+			col = indent;
+		} else if (col > indent) {
+			putchar(' ');
+			col++;
+		}
+		printf("%.*s", (int)n, text);
+		col += n;
+		text += n;
+		if (*text == '\n') {
+			printf("\n%*s", indent, "");
+			col = indent;
+		}
+		if (*text)
+			text++;
+	}
+	putchar('\n');
+}
+
+void help_all(void)
+{
+	const struct command *const *c;
+	unsigned int g;
+
+	printf("Usage: dmremap COMMAND [OPTIONS] [ARGUMENTS]\n\n");
+	wrap("Looks after disks that are growing bad blocks, by way of the device-mapper target dm-remap.",
+	     0, 76);
+	for (g = 0; g < ARRAY_SIZE(groups); g++) {
+		printf("\n%s\n", groups[g]);
+		for (c = commands; *c; c++)
+			if (!strcmp((*c)->group, groups[g]))
+				printf("  %-10s %s\n", (*c)->name,
+				       (*c)->summary);
+	}
+	printf("\n'dmremap COMMAND --help' says more, with examples; dmremap(8) says it all.\n");
+}
+
+void help_command(const struct command *cmd)
+{
+	const struct opt_def *o;
+	char head[64];
+
+	printf("Usage: dmremap %s [OPTIONS] %s\n\n", cmd->name, cmd->synopsis);
+	wrap(cmd->text, 0, 76);
+	if (cmd->opts[0].name) {
+		printf("\nOptions\n");
+		for (o = cmd->opts; o < cmd->opts + MAX_OPTS && o->name; o++) {
+			snprintf(head, sizeof(head), "--%s%s%s", o->name,
+				 o->arg ? " " : "", o->arg ?: "");
+			if (strlen(head) > 22) {
+				printf("  %s\n", head);
+				wrap(o->help, 26, 76);
+			} else {
+				printf("  %-24s", head);
+				/* The first line starts where the head ends. */
+				if (strlen(o->help) <= 50) {
+					printf("%s\n", o->help);
+				} else {
+					putchar('\n');
+					wrap(o->help, 26, 76);
+				}
+			}
+		}
+	}
+	if (cmd->examples)
+		printf("\nExamples\n%s", cmd->examples);
+}
+
+/*--------------------------------------------------------------------
+ * Man page
+ *--------------------------------------------------------------------
+ */
+static void roff(const char *s)
+{
+	bool bol = true;
+
+	for (; *s; s++) {
+		if (bol && (*s == '.' || *s == '\''))
+			fputs("\\&", stdout);
+		if (*s == '\\')
+			fputs("\\e", stdout);
+		else if (*s == '-')
+			fputs("\\-", stdout);
+		else
+			putchar(*s);
+		bol = *s == '\n';
+	}
+}
+
+static void para(const char *text)
+{
+	for (; *text; text++) {
+		const char *nl = strchrnul(text, '\n');
+		char *line = strndup(text, nl - text);
+
+		if (line && *line) {
+			puts(".PP");
+			roff(line);
+			putchar('\n');
+		}
+		free(line);
+		text = nl;
+		if (!*text)
+			break;
+	}
+}
+
+static void man_command(const struct command *c)
+{
+	const struct opt_def *o;
+
+	printf(".SS \"");
+	roff(c->name);
+	printf("\"\n.B dmremap ");
+	roff(c->name);
+	printf("\n.RI [ OPTIONS ]\n");
+	if (*c->synopsis) {
+		printf(".I ");
+		roff(c->synopsis);
+		putchar('\n');
+	}
+	para(c->text);
+	for (o = c->opts; o < c->opts + MAX_OPTS && o->name; o++) {
+		printf(".TP\n.BR \\-\\-");
+		roff(o->name);
+		if (o->arg) {
+			printf(" \" \\fI");
+			roff(o->arg);
+			printf("\\fP\"");
+		}
+		putchar('\n');
+		roff(o->help);
+		putchar('\n');
+	}
+	if (c->examples) {
+		puts(".PP\n.nf\n.RS");
+		roff(c->examples);
+		puts(".RE\n.fi");
+	}
+}
+
+static void gen_man(void)
+{
+	const struct command *const *c;
+	unsigned int g;
+
+	puts(".\\\" Made by 'dmremap --generate man' from the table of commands.");
+	puts(".TH DMREMAP 8 \"\" \"dm-remap\" \"System Administration\"");
+	puts(".SH NAME\ndmremap \\- look after a disk that is growing bad blocks");
+	puts(".SH SYNOPSIS\n.B dmremap\n.I COMMAND\n.RI [ OPTIONS ]\n.RI [ ARGUMENTS ]");
+	puts(".SH DESCRIPTION");
+	roff(intro);
+	puts("");
+	puts(".SH WORDS");
+	roff(words);
+	puts("");
+	puts(".SH SIZES AND RANGES\nA SIZE is a number of bytes, or a number with a unit: s for sectors of 512 bytes, K, M, G, T for powers of 1024. A RANGE is START, START+COUNT or START\\-LAST, in sectors.");
+	puts(".SH COMMANDS");
+	for (g = 0; g < ARRAY_SIZE(groups); g++)
+		for (c = commands; *c; c++)
+			if (!strcmp((*c)->group, groups[g]))
+				man_command(*c);
+	puts(".SH EXIT STATUS");
+	roff(exits);
+	puts("");
+	puts(".SH FILES\n.TP\n.I /var/lib/dmremap\nhow far an interrupted scrub or detach has come; may be deleted at any time (DMREMAP_STATE names another folder)");
+	puts(".SH SEE ALSO\n.BR dmsetup (8),\n.BR badblocks (8),\n.BR ddrescue (1),\n.BR smartctl (8)");
+}
+
+/*--------------------------------------------------------------------
+ * Completions
+ *--------------------------------------------------------------------
+ */
+static void gen_bash(void)
+{
+	const struct command *const *c;
+	const struct opt_def *o;
+
+	puts("# bash completion for dmremap(8); made by 'dmremap --generate bash'");
+	puts("_dmremap() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} cmd=${COMP_WORDS[1]} opts=");
+	printf("\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
+	for (c = commands; *c; c++)
+		printf("%s ", (*c)->name);
+	puts("help' -- \"$cur\")\n\t\treturn\n\tfi\n\tcase $cmd in");
+	for (c = commands; *c; c++) {
+		printf("\t%s) opts='--help", (*c)->name);
+		for (o = (*c)->opts; o < (*c)->opts + MAX_OPTS && o->name; o++)
+			printf(" --%s", o->name);
+		puts("' ;;");
+	}
+	puts("\tesac\n\tif [[ $cur == -* ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W \"$opts\" -- \"$cur\")");
+	puts("\telse\n\t\tmapfile -t COMPREPLY < <(compgen -W \"$(dmremap list --names 2>/dev/null)\" -- \"$cur\"; compgen -f -- \"$cur\")");
+	puts("\tfi\n}\ncomplete -o filenames -F _dmremap dmremap");
+}
+
+static void zsh_quote(const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '\'')
+			fputs("'\\''", stdout);
+		else if (strchr("[]:", *s))
+			printf("\\%c", *s);
+		else
+			putchar(*s);
+	}
+}
+
+static void gen_zsh(void)
+{
+	const struct command *const *c;
+	const struct opt_def *o;
+
+	puts("#compdef dmremap\n# made by 'dmremap --generate zsh'\n_dmremap() {\n\tlocal -a cmds names\n\tcmds=(");
+	for (c = commands; *c; c++) {
+		printf("\t\t'%s:", (*c)->name);
+		zsh_quote((*c)->summary);
+		puts("'");
+	}
+	puts("\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command cmds\n\t\treturn\n\tfi");
+	puts("\tnames=(${(f)\"$(dmremap list --names 2>/dev/null)\"})\n\tcase $words[2] in");
+	for (c = commands; *c; c++) {
+		printf("\t%s) _arguments '--help[show help]'", (*c)->name);
+		for (o = (*c)->opts; o < (*c)->opts + MAX_OPTS && o->name; o++) {
+			printf(" \\\n\t\t'--%s%s[", o->name, o->arg ? "=" : "");
+			zsh_quote(o->help);
+			printf("]%s%s%s'", o->arg ? ":" : "", o->arg ?: "",
+			       o->arg ? ":_files" : "");
+		}
+		puts(" \\\n\t\t'*:argument:{ compadd -a names; _files }' ;;");
+	}
+	puts("\tesac\n}\n_dmremap \"$@\"");
+}
+
+int generate(const char *what)
+{
+	if (!strcmp(what, "man"))
+		gen_man();
+	else if (!strcmp(what, "bash"))
+		gen_bash();
+	else if (!strcmp(what, "zsh"))
+		gen_zsh();
+	else
+		return fail(RC_USAGE, "--generate makes man, bash or zsh");
+	return RC_OK;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap: what the target says about itself, in numbers.
+ */
+#include "kstat.h"
+
+#define ULL(x)	((unsigned long long)(x))
+
+const struct kstat_number kstat_numbers[KSTAT_NR] = {
+#define X(name, help)	{ #name, help, offsetof(struct kstat, name) },
+	KSTAT_NUMBERS(X)
+#undef X
+};
+
+static void set_text(char *to, size_t size, const char *value)
+{
+	strscpy(to, strcmp(value, "-") ? value : "", size);
+}
+
+bool kstat_parse(struct kstat *k, const char *line)
+{
+	char *copy = strdup(line), *save = NULL, *word;
+	unsigned int i;
+
+	memset(k, 0, sizeof(*k));
+	for (word = copy ? strtok_r(copy, " \n", &save) : NULL; word;
+	     word = strtok_r(NULL, " \n", &save)) {
+		char *value = strchr(word, '=');
+
+		if (!value)
+			continue;
+		*value++ = '\0';
+		if (!strcmp(word, "mode"))
+			strscpy(k->mode, value, sizeof(k->mode));
+		else if (!strcmp(word, "breaker"))
+			strscpy(k->breaker, value, sizeof(k->breaker));
+		else if (!strcmp(word, "uuid"))
+			set_text(k->uuid, sizeof(k->uuid), value);
+		else if (!strcmp(word, "label"))
+			set_text(k->label, sizeof(k->label), value);
+		else if (!strcmp(word, "identity"))
+			set_text(k->identity, sizeof(k->identity), value);
+		for (i = 0; i < KSTAT_NR; i++)
+			if (!strcmp(word, kstat_numbers[i].name))
+				/* "3/3": the first number is what counts */
+				*(u64 *)((char *)k + kstat_numbers[i].offset) =
+					strtoull(value, NULL, 10);
+	}
+	free(copy);
+	return k->mode[0] && k->slots_total;
+}
+
+__printf(4, 5)
+static void because(char *why, size_t size, int *n, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (*n && *n < (int)size)
+		*n += snprintf(why + *n, size - *n, "; ");
+	if (*n >= (int)size)
+		return;
+	va_start(ap, fmt);
+	*n += vsnprintf(why + *n, size - *n, fmt, ap);
+	va_end(ap);
+}
+
+enum health kstat_health(const struct kstat *k, char *why, size_t size)
+{
+	enum health h = HEALTH_FINE;
+	int n = 0;
+
+#define CRITICAL(...)	do { h = HEALTH_CRITICAL; \
+			     because(why, size, &n, __VA_ARGS__); } while (0)
+#define ATTENTION(...)	do { h = max(h, HEALTH_ATTENTION); \
+			     because(why, size, &n, __VA_ARGS__); } while (0)
+	why[0] = '\0';
+	if (!strcmp(k->mode, "fail"))
+		CRITICAL("the spare is gone: what is remapped cannot be read or written");
+	else if (strcmp(k->mode, "rw"))
+		CRITICAL("the spare takes no new blocks (mode %s): failed writes are handed on",
+			 k->mode);
+	if (!strcmp(k->breaker, "open"))
+		CRITICAL("the breaker is open: too many blocks failed in a short time, errors are handed on ('dmremap breaker NAME close')");
+	if (k->lost_sectors)
+		CRITICAL("%llu sectors are lost: their only copy was on a slot that failed",
+			 ULL(k->lost_sectors));
+	if (!k->slots_free)
+		CRITICAL("the spare is full ('dmremap grow' or 'dmremap replace')");
+	else if (k->slots_free <= k->low_water ||
+		 k->slots_free < k->slots_total / 10)
+		ATTENTION("the spare is filling up: %llu of %llu slots are free ('dmremap grow' or 'dmremap replace')",
+			  ULL(k->slots_free), ULL(k->slots_total));
+	if (k->superblocks < 2 || k->table_copies < 1)
+		CRITICAL("the spare's metadata cannot be kept safe (%llu of 3 superblocks, %llu of 2 table copies are whole)",
+			 ULL(k->superblocks), ULL(k->table_copies));
+	else if (k->superblocks < 3 || k->table_copies < 2)
+		ATTENTION("the spare's metadata is damaged in places (%llu of 3 superblocks, %llu of 2 table copies are whole): replace the spare ('dmremap replace')",
+			  ULL(k->superblocks), ULL(k->table_copies));
+	if (k->known_bad)
+		ATTENTION("%llu blocks are known bad: what they held may be unreadable until it is written again ('dmremap list', 'dmremap whose')",
+			  ULL(k->known_bad));
+	if (k->slots_bad)
+		ATTENTION("%llu slots of the spare went bad: the spare is failing, too",
+			  ULL(k->slots_bad));
+#undef CRITICAL
+#undef ATTENTION
+	return h;
+}
+
+/*--------------------------------------------------------------------
+ * Blocks
+ *--------------------------------------------------------------------
+ */
+static bool parse_line(struct kblock *b, const char *line)
+{
+	unsigned long long sector;
+	unsigned int sectors, valid = 0, lost = 0;
+	char state[16] = "", slot[16] = "-";
+
+	if (sscanf(line, "sector=%llu sectors=%u state=%15s slot=%15s valid=%x lost=%x",
+		   &sector, &sectors, state, slot, &valid, &lost) < 3)
+		return false;
+	*b = (struct kblock){
+		.sector = sector, .sectors = sectors,
+		.slot = strcmp(slot, "-") ? strtoul(slot, NULL, 10) : U32_MAX,
+		.valid = valid, .lost = lost,
+		.known_bad = !strcmp(state, "known-bad"),
+	};
+	return true;
+}
+
+bool kblocks_parse(struct kblocks *b, const char *text)
+{
+	size_t room = 0;
+
+	memset(b, 0, sizeof(*b));
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+
+		if (b->nr == room) {
+			struct kblock *more;
+
+			room = room ? 2 * room : 64;
+			more = realloc(b->b, room * sizeof(*more));
+			if (!more)
+				return false;
+			b->b = more;
+		}
+		if (n && !parse_line(&b->b[b->nr++], text))
+			return false;
+		text += n + (text[n] == '\n');
+	}
+	return true;
+}

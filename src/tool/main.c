@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap: the tool with which a person looks after a failing disk.
+ */
+#include "tool.h"
+#include "commands.h"
+
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+
+#ifndef VERSION
+#define VERSION "0.1.0"
+#endif
+
+const struct command *const commands[] = {
+#define COMMAND(c)	&c,
+#include "commands.def"
+#undef COMMAND
+	NULL
+};
+
+static const struct command *find_command(const char *name)
+{
+	const struct command *const *c;
+
+	for (c = commands; *c; c++)
+		if (!strcmp((*c)->name, name))
+			return *c;
+	return NULL;
+}
+
+static int parse_options(struct args *a, int argc, char **argv)
+{
+	struct option lo[MAX_OPTS + 2] = { 0 };
+	int i, c, n;
+
+	for (n = 0; n < MAX_OPTS && a->cmd->opts[n].name; n++)
+		lo[n] = (struct option){
+			a->cmd->opts[n].name,
+			a->cmd->opts[n].arg ? required_argument : no_argument,
+			NULL, 256 + n,
+		};
+	lo[n] = (struct option){ "help", no_argument, NULL, 'h' };
+
+	opterr = 0;
+	optind = 1;
+	while ((c = getopt_long(argc, argv, ":hy", lo, &i)) != -1) {
+		if (c == 'h') {
+			help_command(a->cmd);
+			exit(RC_OK);
+		}
+		if (c == ':')
+			return fail(RC_USAGE, "%s: %s wants an argument; see 'dmremap %s --help'",
+				    a->cmd->name, argv[optind - 1],
+				    a->cmd->name);
+		if (c == 'y') {
+			for (i = 0; i < n; i++)
+				if (!strcmp(a->cmd->opts[i].name, "yes"))
+					a->value[i] = "";
+			continue;
+		}
+		if (c < 256)
+			return fail(RC_USAGE, "%s: there is no option %s; see 'dmremap %s --help'",
+				    a->cmd->name, argv[optind - 1],
+				    a->cmd->name);
+		a->value[c - 256] = optarg ?: "";
+	}
+	a->nr = argc - optind;
+	a->arg = argv + optind;
+	if (a->nr < a->cmd->min_args ||
+	    (a->cmd->max_args >= 0 && a->nr > a->cmd->max_args))
+		return fail(RC_USAGE, "usage: dmremap %s [OPTIONS] %s; see 'dmremap %s --help'",
+			    a->cmd->name, a->cmd->synopsis, a->cmd->name);
+	return RC_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = { 0 };
+	int r;
+
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		help_all();
+		return RC_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
+		a.cmd = argc > 2 ? find_command(argv[2]) : NULL;
+		if (a.cmd)
+			help_command(a.cmd);
+		else
+			help_all();
+		return RC_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("dmremap %s\n", VERSION);
+		return RC_OK;
+	}
+	/* For the build: man page and completions come from the same table. */
+	if (!strcmp(argv[1], "--generate") && argc == 3)
+		return generate(argv[2]);
+
+	a.cmd = find_command(argv[1]);
+	if (!a.cmd)
+		return fail(RC_USAGE, "there is no command '%s'; 'dmremap --help' lists them",
+			    argv[1]);
+	r = parse_options(&a, argc - 1, argv + 1);
+	if (!r)
+		return a.cmd->run(&a);
+	return a.cmd->unknown_rc ?: r;
+}

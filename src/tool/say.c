@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap: saying things, asking, numbers, output files.
+ */
+#include "tool.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int fail(int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("dmremap: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return rc;
+}
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void would(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+int confirm(bool yes, const char *question)
+{
+	char line[64];
+
+	if (yes)
+		return RC_OK;
+	if (!isatty(STDIN_FILENO))
+		return fail(RC_DECLINED, "nobody to ask: standard input is no terminal; give --yes if you are sure. Nothing was changed");
+	fprintf(stderr, "%s\nAre you sure? (Type 'yes' in capital letters): ",
+		question);
+	fflush(stderr);
+	if (!fgets(line, sizeof(line), stdin) || strcmp(line, "YES\n"))
+		return fail(RC_DECLINED, "not confirmed; nothing was changed");
+	return RC_OK;
+}
+
+const char *opt(const struct args *a, const char *name)
+{
+	int i;
+
+	for (i = 0; i < MAX_OPTS && a->cmd->opts[i].name; i++)
+		if (!strcmp(a->cmd->opts[i].name, name))
+			return a->value[i];
+	return NULL;
+}
+
+/*--------------------------------------------------------------------
+ * Numbers
+ *--------------------------------------------------------------------
+ */
+bool parse_u64(const char *s, u64 *v)
+{
+	char *end;
+
+	if (!s || !isdigit((unsigned char)*s))
+		return false;
+	errno = 0;
+	*v = strtoull(s, &end, s[0] == '0' && (s[1] | 32) == 'x' ? 16 : 10);
+	return !errno && !*end;
+}
+
+bool parse_size(const char *s, u64 *sectors)
+{
+	char number[32], unit;
+	size_t n;
+	int shift;
+	u64 v;
+
+	n = s ? strlen(s) : 0;
+	if (!n || n >= sizeof(number))
+		return false;
+	memcpy(number, s, n + 1);
+	/* "64MiB" and "64MB" mean the same here as "64M". */
+	if (n > 3 && !strcmp(number + n - 2, "iB"))
+		number[n -= 2] = '\0';
+	else if (n > 2 && number[n - 1] == 'B' && isalpha((unsigned char)number[n - 2]))
+		number[--n] = '\0';
+	unit = number[n - 1];
+	if (isdigit((unsigned char)unit)) {
+		if (!parse_u64(number, &v) || v % 512)
+			return false;
+		*sectors = v / 512;
+		return true;
+	}
+	number[n - 1] = '\0';
+	if (!parse_u64(number, &v))
+		return false;
+	switch (unit) {
+	case 's': shift = 0; break;
+	case 'K': case 'k': shift = 1; break;
+	case 'M': case 'm': shift = 11; break;
+	case 'G': case 'g': shift = 21; break;
+	case 'T': case 't': shift = 31; break;
+	default: return false;
+	}
+	*sectors = v << shift;
+	return *sectors >> shift == v;
+}
+
+bool parse_range(const char *s, u64 *start, u64 *count)
+{
+	size_t n = strcspn(s, "+-");
+	char first[32];
+	u64 second;
+
+	if (n >= sizeof(first))
+		return false;
+	memcpy(first, s, n);
+	first[n] = '\0';
+	if (!parse_u64(first, start))
+		return false;
+	*count = 1;
+	if (!s[n])
+		return true;
+	if (!parse_u64(s + n + 1, &second))
+		return false;
+	if (s[n] == '+')
+		*count = second;
+	else if (second >= *start)
+		*count = second - *start + 1;
+	else
+		return false;
+	return *count && *start + *count >= *start;
+}
+
+int opt_u64(const struct args *a, const char *name, u64 *v)
+{
+	const char *s = opt(a, name);
+
+	if (s && !parse_u64(s, v))
+		return fail(RC_USAGE, "--%s: '%s' is not a number", name, s);
+	return RC_OK;
+}
+
+int opt_size(const struct args *a, const char *name, u64 *sectors)
+{
+	const char *s = opt(a, name);
+
+	if (s && !parse_size(s, sectors))
+		return fail(RC_USAGE, "--%s: '%s' is not a size; write for example 64M, 2G or 8192s (sectors of 512 bytes)",
+			    name, s);
+	return RC_OK;
+}
+
+static char *ring(void)
+{
+	static char buf[8][32];
+	static unsigned int i;
+
+	return buf[i++ % 8];
+}
+
+const char *human_size(u64 sectors)
+{
+	static const char *const unit[] = { "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double v = sectors / 2.0;
+	char *s = ring();
+	int i = 0;
+
+	if (!sectors || sectors == 1) {
+		snprintf(s, 32, "%u B", (unsigned int)sectors * 512);
+		return s;
+	}
+	while (v >= 1024 && i < 4) {
+		v /= 1024;
+		i++;
+	}
+	snprintf(s, 32, v < 10 && v != (u64)v ? "%.1f %s" : "%.0f %s", v,
+		 unit[i]);
+	return s;
+}
+
+const char *human_time(u64 t)
+{
+	char *s = ring();
+
+	if (t >= 3600 * 48)
+		snprintf(s, 32, "%llu days", (unsigned long long)t / 86400);
+	else if (t >= 3600)
+		snprintf(s, 32, "%u:%02u h", (unsigned int)t / 3600,
+			 (unsigned int)t / 60 % 60);
+	else
+		snprintf(s, 32, "%u:%02u min", (unsigned int)t / 60,
+			 (unsigned int)t % 60);
+	return s;
+}
+
+/*--------------------------------------------------------------------
+ * Output files
+ *--------------------------------------------------------------------
+ */
+int output_begin(struct output *o, const char *path)
+{
+	int fd;
+
+	memset(o, 0, sizeof(*o));
+	if (!path || !strcmp(path, "-")) {
+		o->f = stdout;
+		return RC_OK;
+	}
+	if (strlen(path) >= sizeof(o->path))
+		return fail(RC_USAGE, "the name of the output file is too long");
+	strscpy(o->path, path, sizeof(o->path));
+	snprintf(o->tmp, sizeof(o->tmp), "%s.XXXXXX", path);
+	fd = mkstemp(o->tmp);
+	if (fd >= 0) {
+		mode_t mask = umask(0);
+
+		umask(mask);
+		fchmod(fd, 0666 & ~mask);
+		o->f = fdopen(fd, "w");
+	}
+	if (!o->f)
+		return fail(RC_REFUSED, "cannot create a file beside %s: %s",
+			    path, strerror(errno));
+	return RC_OK;
+}
+
+int output_end(struct output *o, bool ok)
+{
+	int e;
+
+	if (o->f == stdout) {
+		if (fflush(stdout) || ferror(stdout))
+			return fail(RC_FAILED, "cannot write the output: %s",
+				    strerror(errno));
+		return RC_OK;
+	}
+	e = ferror(o->f) ? EIO : 0;
+	if (fflush(o->f) || fsync(fileno(o->f)))
+		e = errno;
+	if (fclose(o->f) && !e)
+		e = errno;
+	if (ok && !e && rename(o->tmp, o->path))
+		e = errno;
+	if (!ok || e)
+		unlink(o->tmp);
+	if (e)
+		return fail(RC_FAILED, "cannot write %s: %s; an earlier file of that name is unchanged",
+			    o->path, strerror(e));
+	return RC_OK;
+}
