@@ -4,7 +4,7 @@
  */
 #include "dm-remap-engine-private.h"
 
-bool dmr_engine_wants(unsigned int op, blk_status_t status)
+bool dmr_engine_wants(enum req_op op, blk_status_t status)
 {
 	if (op != REQ_OP_READ && op != REQ_OP_WRITE &&
 	    op != REQ_OP_WRITE_ZEROES)
@@ -24,13 +24,13 @@ void dmr_count(struct dmr_engine *e, enum dmr_counter counter, u64 n)
 	atomic64_add(n, &e->counter[counter]);
 }
 
-void dmr_engine_count_failed(struct dmr_engine *e, unsigned int op)
+void dmr_engine_count_failed(struct dmr_engine *e, enum req_op op)
 {
 	dmr_count(e, op == REQ_OP_READ ? DMR_READS_FAILED : DMR_WRITES_FAILED,
 		  1);
 }
 
-void dmr_engine_count_propagated(struct dmr_engine *e, unsigned int op)
+void dmr_engine_count_propagated(struct dmr_engine *e, enum req_op op)
 {
 	dmr_engine_count_failed(e, op);
 	dmr_count(e, DMR_PROPAGATED, 1);

@@ -98,7 +98,7 @@ struct dmr_engine {
  * path, time-out, reservation, ...) are the caller's business.
  * Context: any.
  */
-bool dmr_engine_wants(unsigned int op, blk_status_t status);
+bool dmr_engine_wants(enum req_op op, blk_status_t status);
 
 /**
  * dmr_engine_init() - allocate what the engine will ever need to absorb a write
@@ -135,9 +135,9 @@ void dmr_engine_save(struct dmr_engine *e);
 void dmr_engine_run(struct dmr_engine *e, struct list_head *reqs);
 
 /* Count a failed I/O that the engine is not given. Any context. */
-void dmr_engine_count_propagated(struct dmr_engine *e, unsigned int op);
+void dmr_engine_count_propagated(struct dmr_engine *e, enum req_op op);
 /* Count a failed I/O that it is given. Any context. */
-void dmr_engine_count_failed(struct dmr_engine *e, unsigned int op);
+void dmr_engine_count_failed(struct dmr_engine *e, enum req_op op);
 
 /*--------------------------------------------------------------------
  * On request of the administrator

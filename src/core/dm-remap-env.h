@@ -64,7 +64,7 @@ struct dmr_req {
 	struct list_head list;
 	u64 sector;
 	u32 sectors;
-	u8 op;
+	enum req_op op;
 	u8 from;
 	bool fua;
 	bool staged;

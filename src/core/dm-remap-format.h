@@ -41,7 +41,7 @@
 #define DMR_LABEL_LEN		64	/* with the terminating NUL */
 
 /* The main device may have 2^36 blocks (256 TiB); an entry's word says so. */
-#define DMR_MAX_MAIN_BLOCKS	(1ULL << 36)
+#define DMR_MAX_MAIN_BLOCKS	BIT_ULL(36)
 /* Slot numbers from here on name blocks remembered in memory only. */
 #define DMR_VIRTUAL_SLOT	0xc0000000U
 #define DMR_NO_SLOT		0xffffffffU
@@ -74,7 +74,7 @@ enum dmr_state {
 	DMR_BAD = 2,
 };
 
-#define DMR_WORD_BUSY	(1ULL << 54)
+#define DMR_WORD_BUSY	BIT_ULL(54)
 
 static inline u64 dmr_word(u64 block, enum dmr_state state, u8 valid, u8 lost,
 			   u8 gen)

@@ -20,7 +20,7 @@
 #define SLOT_BIAS	2U
 
 #define MIN_BUCKETS	1024U
-#define MAX_REGION_BITS	(1U << 20)
+#define MAX_REGION_BITS	BIT(20)
 
 static struct dmr_table *table_of(const struct dmr_index *ix)
 {
@@ -164,6 +164,7 @@ void dmr_index_insert(struct dmr_index *ix, u64 block, u32 slot)
 		WRITE_ONCE(ix->count, ix->count + 1);
 	}
 	set_bit(block >> ix->region_shift, ix->regions);
+	/* A reader that sees the bucket must see the word, too. */
 	smp_store_release(&t->bucket[at], slot + SLOT_BIAS);
 }
 
@@ -235,7 +236,7 @@ static void route_read(u64 word, u64 sector, u32 sectors,
 	}
 }
 
-void dmr_index_route_slow(const struct dmr_index *ix, unsigned int op,
+void dmr_index_route_slow(const struct dmr_index *ix, enum req_op op,
 			  u64 sector, u32 sectors, struct dmr_route *route)
 {
 	u64 first = sector >> DMR_BLOCK_SECTOR_SHIFT;

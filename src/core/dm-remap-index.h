@@ -95,7 +95,7 @@ void dmr_index_remove(struct dmr_index *ix, u64 block, u32 slot);
  *
  * Context: any; rcu_read_lock().
  */
-void dmr_index_route_slow(const struct dmr_index *ix, unsigned int op,
+void dmr_index_route_slow(const struct dmr_index *ix, enum req_op op,
 			  u64 sector, u32 sectors, struct dmr_route *route);
 
 static inline bool dmr_index_region_empty(const struct dmr_index *ix, u64 block)
@@ -103,7 +103,7 @@ static inline bool dmr_index_region_empty(const struct dmr_index *ix, u64 block)
 	return !test_bit(block >> ix->region_shift, ix->regions);
 }
 
-static inline void dmr_index_route(const struct dmr_index *ix, unsigned int op,
+static inline void dmr_index_route(const struct dmr_index *ix, enum req_op op,
 				   u64 sector, u32 sectors,
 				   struct dmr_route *route)
 {

@@ -101,12 +101,12 @@ static int check_pairing(const struct dmr_area *area,
 		return -ESTALE;
 	}
 	if (!named && area->main_lbs != sb->main_lbs) {
-		say(why, "spare belongs to a main device with logical blocks of %u bytes, this one has %u",
+		say(why, "spare belongs to a main device with blocks of %u bytes, this one has %u",
 		    sb->main_lbs, area->main_lbs);
 		return -ESTALE;
 	}
 	if (sb->layout.area_blocks > area->avail_blocks) {
-		say(why, "spare is truncated: its area is %llu blocks long, the device has room for %llu",
+		say(why, "spare is truncated: it is %llu blocks long, the device has room for %llu",
 		    sb->layout.area_blocks, area->avail_blocks);
 		return -ENOSPC;
 	}
@@ -147,7 +147,7 @@ static int explain_nothing(const struct candidates *c, struct dmr_why *why)
 		say(why, "all superblocks of the spare are damaged");
 		return -EUCLEAN;
 	}
-	say(why, "spare area is not blank and holds no dm-remap metadata; use 'format' to overwrite it");
+	say(why, "spare is not blank and holds no dm-remap metadata; 'format' overwrites it");
 	return -EINVAL;
 }
 
@@ -163,7 +163,7 @@ int dmr_store_probe(struct dmr_env *env, const struct dmr_area *area,
 
 	why->text[0] = '\0';
 	if (len > area->avail_blocks || len < DMR_MIN_AREA_BLOCKS) {
-		say(why, "spare area of %llu blocks of 4 KiB: at least %u are needed, and the device has room for %llu",
+		say(why, "spare area of %llu blocks: %u are needed, there is room for %llu",
 		    len, DMR_MIN_AREA_BLOCKS, area->avail_blocks);
 		return -ENOSPC;
 	}
@@ -210,27 +210,93 @@ out:
  *--------------------------------------------------------------------
  */
 
+/* Is there a superblock of an area that started where this one starts? */
+static bool is_old_super(struct dmr_env *env, const struct dmr_area *area,
+			 u64 at, struct dmr_super *tmp, void *buf)
+{
+	return at < area->avail_blocks &&
+	       dmr_meta_read(env, at, 1, buf) == BLK_STS_OK &&
+	       dmr_super_decode(tmp, -1, buf) == DMR_OK &&
+	       tmp->spare_start == area->spare_start;
+}
+
+/*
+ * Wipe the superblocks of an earlier area, which may have been longer: they
+ * would be found when those of the new one are damaged. What belongs to an area
+ * that starts elsewhere is left alone.
+ */
+static int wipe_old_supers(struct dmr_env *env, const struct dmr_area *area,
+			   struct dmr_super *tmp, void *buf)
+{
+	const u64 at[] = { 0, dmr_layout_middle(area->avail_blocks),
+			   area->avail_blocks - 1 };
+	u64 old[DMR_NR_SUPERS];
+	unsigned int i, copy;
+	int r = 0;
+
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		if (!is_old_super(env, area, at[i], tmp, buf))
+			continue;
+		for (copy = 0; copy < DMR_NR_SUPERS; copy++)
+			old[copy] = dmr_layout_super(&tmp->layout, copy);
+		/* The one that tells where the others are goes last. */
+		for (copy = 0; copy <= DMR_NR_SUPERS && !r; copy++) {
+			u64 block = copy < DMR_NR_SUPERS ? old[copy] : at[i];
+
+			if ((block == at[i] && copy < DMR_NR_SUPERS) ||
+			    !is_old_super(env, area, block, tmp, buf))
+				continue;
+			memset(buf, 0, DMR_BLOCK_SIZE);
+			if (dmr_meta_write(env, block, 1, buf, false) !=
+			    BLK_STS_OK)
+				r = -EIO;
+		}
+	}
+	memset(buf, 0, DMR_BLOCK_SIZE);
+	return r;
+}
+
+static int check_format(const struct dmr_area *area, u64 len,
+			struct dmr_layout *layout, struct dmr_why *why)
+{
+	int r = len > area->avail_blocks ? -ENOSPC :
+		dmr_layout_init(layout, len);
+
+	if (r) {
+		say(why, "spare area of %llu blocks is too %s", len,
+		    r == -EFBIG ? "large" : "small");
+	} else if (!area->main_sectors || area->main_sectors >
+		   DMR_MAX_MAIN_BLOCKS << DMR_BLOCK_SECTOR_SHIFT) {
+		say(why, "main device is too %s",
+		    area->main_sectors ? "large" : "small");
+		r = -EFBIG;
+	} else if (!dmr_name_ok(area->identity,
+				min_t(size_t, strlen(area->identity) + 1,
+				      DMR_IDENTITY_LEN)) ||
+		   !dmr_name_ok(area->label,
+				min_t(size_t, strlen(area->label) + 1,
+				      DMR_LABEL_LEN))) {
+		say(why, "identity and label: up to %u and %u printable characters, no spaces",
+		    DMR_IDENTITY_LEN - 1, DMR_LABEL_LEN - 1);
+		r = -EINVAL;
+	}
+	return r;
+}
+
 int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 		     struct dmr_super *sb, struct dmr_why *why)
 {
 	u64 len = area->area_blocks ?: area->avail_blocks;
+	struct dmr_super *tmp;
 	u64 *free_words;
 	u8 whole;
 	void *buf;
 	int r;
 
 	memset(sb, 0, sizeof(*sb));
-	r = len > area->avail_blocks ? -ENOSPC :
-	    dmr_layout_init(&sb->layout, len);
-	if (r) {
-		say(why, "spare area of %llu blocks is too %s", len,
-		    r == -EFBIG ? "large" : "small");
+	r = check_format(area, len, &sb->layout, why);
+	if (r)
 		return r;
-	}
-	if (area->main_sectors > DMR_MAX_MAIN_BLOCKS << DMR_BLOCK_SECTOR_SHIFT) {
-		say(why, "main device is too large");
-		return -EFBIG;
-	}
 	dmr_env_random(env, sb->uuid, sizeof(sb->uuid));
 	sb->seq = 1;
 	sb->spare_start = area->spare_start;
@@ -242,7 +308,8 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 
 	buf = kvzalloc(DMR_RUN_BLOCKS * DMR_BLOCK_SIZE, GFP_KERNEL);
 	free_words = kvcalloc(DMR_TABLE_ENTRIES, sizeof(u64), GFP_KERNEL);
-	if (!buf || !free_words) {
+	tmp = kvzalloc(sizeof(*tmp), GFP_KERNEL);
+	if (!buf || !free_words || !tmp) {
 		say(why, "out of memory");
 		r = -ENOMEM;
 		goto out;
@@ -253,7 +320,8 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 	 * is found beside the new table; then the table, then the new ones.
 	 */
 	r = -EIO;
-	if (dmr_meta_write(env, 0, 1, buf, false) != BLK_STS_OK ||
+	if (wipe_old_supers(env, area, tmp, buf) ||
+	    dmr_meta_write(env, 0, 1, buf, false) != BLK_STS_OK ||
 	    dmr_meta_write(env, dmr_layout_super(&sb->layout, 1), 1, buf,
 			   false) != BLK_STS_OK ||
 	    dmr_meta_write(env, dmr_layout_super(&sb->layout, 2), 1, buf,
@@ -264,6 +332,7 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 	else
 		r = 0;
 out:
+	kvfree(tmp);
 	kvfree(free_words);
 	kvfree(buf);
 	return r;
@@ -332,7 +401,7 @@ static int load_table(struct loader *l, u64 table, u32 i)
 						 i * DMR_BLOCK_SIZE,
 						 &seq[copy], l->words[copy]);
 	if (verdict[0] != DMR_OK && verdict[1] != DMR_OK) {
-		say(l->why, "neither copy of block %llu of the slot table is valid; see 'dmremap check'",
+		say(l->why, "neither copy of slot table block %llu is valid; see 'dmremap check'",
 		    table);
 		return -EUCLEAN;
 	}
@@ -356,14 +425,15 @@ static void repair(struct loader *l)
 	struct dmr_store *store = l->store;
 	unsigned int copy, e;
 	u64 table;
+	u32 slot;
 
 	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
 		for (table = 0; table < store->sb.hwm; table++) {
 			if (!test_bit(table, l->repair[copy]))
 				continue;
+			slot = table * DMR_TABLE_ENTRIES;
 			for (e = 0; e < DMR_TABLE_ENTRIES; e++)
-				l->words[0][e] = dmr_store_view(store,
-					table * DMR_TABLE_ENTRIES + e);
+				l->words[0][e] = dmr_store_view(store, slot + e);
 			dmr_table_encode(store->sb.uuid, table, store->seq++,
 					 l->words[0], store->buf);
 			if (store->read_only ||

@@ -25,7 +25,7 @@
 #define DMR_MAX_STAGED		512
 
 #define DMR_CHUNK_SHIFT		13
-#define DMR_CHUNK_WORDS		(1U << DMR_CHUNK_SHIFT)
+#define DMR_CHUNK_WORDS		BIT(DMR_CHUNK_SHIFT)
 /* Words of virtual slots: blocks remembered in memory only. */
 #define DMR_VIRTUAL_CHUNKS	128
 
@@ -122,7 +122,10 @@ int dmr_store_probe(struct dmr_env *env, const struct dmr_area *area,
  * The superblocks are written last: a crash leaves an area that is refused,
  * or a complete one. Durable on return.
  *
- * Return: 0, -ENOSPC if the area is too small, -EFBIG, -EIO, -ENOMEM.
+ * Superblocks of an earlier area that started at the same sector are wiped.
+ *
+ * Return: 0, -ENOSPC if the area is too small, -EFBIG, -EINVAL if identity or
+ * label cannot be stored, -EIO, -ENOMEM.
  */
 int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 		     struct dmr_super *sb, struct dmr_why *why);

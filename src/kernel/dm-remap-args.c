@@ -62,7 +62,7 @@ static int parse_feature(struct dmr_target *t, struct dm_target *ti,
 		if (parse_u64(as, S64_MAX >> SECTOR_SHIFT, &t->spare_length) ||
 		    t->spare_length < DMR_MIN_AREA_BLOCKS * DMR_BLOCK_SECTORS ||
 		    t->spare_length & (DMR_BLOCK_SECTORS - 1))
-			return fail(ti, "spare_length wants a number of sectors, a multiple of 8, at least 128");
+			return fail(ti, "spare_length wants sectors: a multiple of 8, from 128 on");
 		return 0;
 	}
 	if (!strcasecmp(name, "read_retries")) {
@@ -73,7 +73,7 @@ static int parse_feature(struct dmr_target *t, struct dm_target *ti,
 	if (!strcasecmp(name, "breaker")) {
 		if (parse_u32(as, U32_MAX - 1, &t->tuning.breaker_count) ||
 		    parse_u32(as, U32_MAX, &t->tuning.breaker_seconds))
-			return fail(ti, "breaker wants a number of remaps (0: off) and a number of seconds");
+			return fail(ti, "breaker wants remaps (0: off) and seconds");
 		return 0;
 	}
 	if (!strcasecmp(name, "low_water")) {
@@ -83,12 +83,12 @@ static int parse_feature(struct dmr_target *t, struct dm_target *ti,
 	}
 	if (!strcasecmp(name, "identity")) {
 		if (parse_name(as, t->identity, sizeof(t->identity)))
-			return fail(ti, "identity wants a name of at most 127 printable characters");
+			return fail(ti, "identity wants up to 127 printable characters");
 		return 0;
 	}
 	if (!strcasecmp(name, "label")) {
 		if (parse_name(as, t->label, sizeof(t->label)))
-			return fail(ti, "label wants a name of at most 63 printable characters");
+			return fail(ti, "label wants up to 63 printable characters");
 		return 0;
 	}
 	DMERR("unknown feature argument '%s'", name);
@@ -131,7 +131,7 @@ int dmr_parse_args(struct dmr_target *t, struct dm_target *ti,
 		.breaker_seconds = DMR_DEFAULT_BREAKER_SECONDS,
 	};
 	if (argc < 3)
-		return fail(ti, "wanted: <main dev> <spare dev> <spare start> [<#feature args> <feature args>...]");
+		return fail(ti, "wanted: <main dev> <spare dev> <spare start> [<#args> <args>...]");
 
 	r = dm_get_device(ti, dm_shift_arg(&as), dm_table_get_mode(ti->table),
 			  &env->main);

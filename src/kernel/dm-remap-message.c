@@ -281,7 +281,7 @@ static int grow(struct dmr_target *t, u64 sectors, char *result,
 	int r = -EBUSY, sz = 0;
 
 	if (sectors > avail || sectors & (DMR_BLOCK_SECTORS - 1)) {
-		DMERR("grow: the length must be a multiple of 8, and at most %llu sectors",
+		DMERR("the new length must be a multiple of 8, and at most %llu sectors",
 		      (unsigned long long)avail);
 		return -EINVAL;
 	}
@@ -297,7 +297,7 @@ static int grow(struct dmr_target *t, u64 sectors, char *result,
 	mutex_unlock(&t->lock);
 	memalloc_noio_restore(noio);
 	if (r) {
-		DMERR("grow: failed (%d)", r);
+		DMERR("the spare area cannot be lengthened (%d)", r);
 		return r;
 	}
 	DMEMIT("spare_length=%llu", sectors);

@@ -88,7 +88,7 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 {
 	struct dmr_target *t = ti->private;
 	struct dmr_bio *b = dmr_bio_of(bio);
-	unsigned int op = bio_op(bio);
+	enum req_op op = bio_op(bio);
 	struct dmr_route route;
 	sector_t sector;
 
@@ -148,7 +148,7 @@ static int dmr_end_io(struct dm_target *ti, struct bio *bio,
 {
 	struct dmr_target *t = ti->private;
 	struct dmr_bio *b = dmr_bio_of(bio);
-	unsigned int op = bio_op(bio);
+	enum req_op op = bio_op(bio);
 
 	if (b->counted) {
 		if (b->sent == DMR_SENT_MAIN && likely(*error == BLK_STS_OK))
@@ -232,7 +232,7 @@ static int check_devices(struct dmr_target *t, struct dm_target *ti)
 		return -EINVAL;
 	}
 	if ((start | ti->len) & ((lbs >> SECTOR_SHIFT) - 1)) {
-		ti->error = "spare start or target length is not a multiple of the logical block size";
+		ti->error = "spare start or length is not a multiple of the logical block";
 		return -EINVAL;
 	}
 	if (start >= bdev_nr_sectors(spare)) {
@@ -256,7 +256,7 @@ static int check_devices(struct dmr_target *t, struct dm_target *ti)
 	if (main->bd_disk == spare->bd_disk &&
 	    main_start < t->claim.end && t->claim.start < main_start + ti->len) {
 		ti->error = main == spare && !start ?
-			    "main and spare are the same device: give a spare start behind the end of the target" :
+			    "main and spare are the same device" :
 			    "main and spare area overlap";
 		return -EINVAL;
 	}

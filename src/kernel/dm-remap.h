@@ -95,10 +95,10 @@ struct dmr_claim {
  */
 struct dmr_target {
 	struct dmr_env env;
-	struct mutex lock;
+	struct mutex lock;	/* of the engine */
 	struct dmr_engine engine;
 
-	spinlock_t queue_lock;
+	spinlock_t queue_lock;	/* of the queue */
 	struct list_head queue;
 	struct workqueue_struct *wq;
 	struct work_struct work;

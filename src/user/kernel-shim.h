@@ -53,6 +53,7 @@ typedef u64 __le64;
 #define BITS_PER_LONG		(8 * (int)sizeof(long))
 #define BITS_TO_LONGS(n)	DIV_ROUND_UP(n, (size_t)BITS_PER_LONG)
 #define BIT(n)			(1UL << (n))
+#define BIT_ULL(n)		(1ULL << (n))
 #define min(a, b)		({ __typeof__(a) a_ = (a); \
 				   __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
 #define max(a, b)		({ __typeof__(a) a_ = (a); \
@@ -248,12 +249,15 @@ typedef u32 blk_opf_t;
 #define BLK_STS_AGAIN		12
 #define BLK_STS_OFFLINE		16
 
-#define REQ_OP_READ		0u
-#define REQ_OP_WRITE		1u
-#define REQ_OP_FLUSH		2u
-#define REQ_OP_DISCARD		3u
-#define REQ_OP_SECURE_ERASE	5u
-#define REQ_OP_WRITE_ZEROES	9u
+enum req_op {
+	REQ_OP_READ = 0,
+	REQ_OP_WRITE = 1,
+	REQ_OP_FLUSH = 2,
+	REQ_OP_DISCARD = 3,
+	REQ_OP_SECURE_ERASE = 5,
+	REQ_OP_WRITE_ZEROES = 9,
+};
+
 #define REQ_OP_MASK		255u
 #define REQ_FUA			(1u << 17)
 #define REQ_PREFLUSH		(1u << 18)
