@@ -71,7 +71,7 @@ enum health kstat_health(const struct kstat *k, char *why, size_t size)
 
 #define CRITICAL(...)	do { h = HEALTH_CRITICAL; \
 			     because(why, size, &n, __VA_ARGS__); } while (0)
-#define ATTENTION(...)	do { h = max(h, HEALTH_ATTENTION); \
+#define ATTENTION(...)	do { h = h == HEALTH_FINE ? HEALTH_ATTENTION : h; \
 			     because(why, size, &n, __VA_ARGS__); } while (0)
 	why[0] = '\0';
 	if (!strcmp(k->mode, "fail"))

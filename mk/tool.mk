@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# mk/tool.mk: the tool dmremap.
+#
+#   make tool                      build/tool/dmremap, its man page and completions
+#   make install-tool [DESTDIR=...]  install them, with the systemd units and the alert rules
+#   make check-tool [KVER=...]     the tool's tests: unit tests, and all commands in a VM
+
+TOOL := $(BUILD)/tool
+TOOL_SRC := $(sort $(wildcard src/tool/*.c)) $(STORE_SRC) src/user/kernel-shim.c
+TOOL_PKGS := devmapper blkid libudev json-c ncursesw cairo cairo-svg libpng
+# Texts for people are cut where they are too long.
+TOOL_CFLAGS = $(USER_CFLAGS) -Wno-format-truncation -Isrc/tool -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	      -DVERSION='"$(MODULE_VERSION)"' \
+	      $(shell pkg-config --cflags $(TOOL_PKGS))
+TOOL_LIBS = $(shell pkg-config --libs $(TOOL_PKGS)) -lm
+TOOL_OBJ = $(patsubst src/%.c,$(TOOL)/obj/%.o,$(TOOL_SRC))
+TOOL_ASAN_OBJ = $(patsubst src/%.c,$(TOOL)/asan/%.o,$(TOOL_SRC))
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+
+.PHONY: tool tool-asan
+tool: $(TOOL)/dmremap $(TOOL)/dmremap.8 $(TOOL)/dmremap.bash $(TOOL)/_dmremap
+tool-asan: $(TOOL)/dmremap.asan
+
+$(TOOL)/obj/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(TOOL)/asan/%.o: src/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -O1 -g $(ASAN) -c -o $@ $<
+
+$(TOOL)/dmremap: $(TOOL_OBJ)
+	$(CC) $(CFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+$(TOOL)/dmremap.asan: $(TOOL_ASAN_OBJ)
+	$(CC) $(ASAN) -o $@ $^ $(TOOL_LIBS)
+
+$(TOOL)/dmremap.8: $(TOOL)/dmremap
+	$< --generate man >$@
+$(TOOL)/dmremap.bash: $(TOOL)/dmremap
+	$< --generate bash >$@
+$(TOOL)/_dmremap: $(TOOL)/dmremap
+	$< --generate zsh >$@
+
+.PHONY: install-tool
+install-tool: tool
+	install -D -m 755 $(TOOL)/dmremap $(DESTDIR)/usr/sbin/dmremap
+	install -D -m 644 $(TOOL)/dmremap.8 $(DESTDIR)/usr/share/man/man8/dmremap.8
+	install -D -m 644 $(TOOL)/dmremap.bash $(DESTDIR)/usr/share/bash-completion/completions/dmremap
+	install -D -m 644 $(TOOL)/_dmremap $(DESTDIR)/usr/share/zsh/vendor-completions/_dmremap
+	install -d $(DESTDIR)/usr/lib/systemd/system $(DESTDIR)/usr/share/doc/dm-remap
+	install -m 644 src/tool/systemd/* $(DESTDIR)/usr/lib/systemd/system
+	install -m 644 src/tool/dmremap-alerts.yml $(DESTDIR)/usr/share/doc/dm-remap
+
+install: install-tool
+
+-include $(TOOL_OBJ:.o=.d) $(TOOL_ASAN_OBJ:.o=.d)
