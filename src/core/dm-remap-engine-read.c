@@ -102,15 +102,15 @@ static void read_blocks(struct dmr_engine *e, unsigned int n)
 /* What the device can read of a block of which some cannot be read. */
 static void read_sectors(struct dmr_engine *e, unsigned int n)
 {
-	unsigned int step = max_t(unsigned int, 1,
-				  e->store.sb.main_lbs / 512);
+	unsigned int step = max(e->tuning.main_pbs / 512, 1U);
 	unsigned int i, k;
 	struct dmr_piece *p;
 	u8 mask;
 
 	for (i = 0; i < n; i++) {
 		p = &e->piece[i];
-		if (p->good || step >= DMR_BLOCK_SECTORS)
+		/* Once is enough: on a dying disk it takes minutes. */
+		if (p->good || !p->fresh || step >= DMR_BLOCK_SECTORS)
 			continue;
 		for (k = 0; k < DMR_BLOCK_SECTORS; k += step) {
 			mask = dmr_sector_mask(k, step) & only_on_main(e, p);
@@ -193,8 +193,10 @@ void dmr_save_pieces(struct dmr_engine *e, unsigned int nr, u32 retries,
 		dmr_store_stage(&e->store, p->slot,
 				p->word | dmr_word(0, 0, p->mask, 0, 0));
 		dmr_env_log(e->env, DMR_LOG_INFO,
-			    "block %llu: known bad, slot %u, %u sectors saved",
-			    p->block, p->slot, hweight8(p->mask));
+			    "block %llu (sector %llu): %s, slot %u, %u sectors saved",
+			    p->block, p->block << DMR_BLOCK_SECTOR_SHIFT,
+			    counter == DMR_RESCUED ? "known bad" : "evacuated",
+			    p->slot, hweight8(p->mask));
 		dmr_env_event(e->env);
 		if (p->mask)
 			dmr_count(e, counter, 1);
@@ -250,8 +252,12 @@ static blk_status_t gather(struct dmr_engine *e, struct dmr_piece *p, u8 mask,
 			return p->status ?: BLK_STS_MEDIUM;
 		}
 		dmr_env_io(e->env, &io, 1);
-		if (io.status != BLK_STS_OK)
+		if (io.status != BLK_STS_OK) {
+			if (io.dev == DMR_SPARE &&
+			    !dmr_env_present(e->env, DMR_SPARE))
+				dmr_spare_failed(e, "the spare is gone");
 			return io.status;
+		}
 	}
 	return BLK_STS_OK;
 }

@@ -171,6 +171,8 @@ static bool narrow(struct dmr_engine *e, struct dmr_req *req, unsigned int n)
 	}
 	if (!nr)
 		return true;
+	if (!dmr_env_present(e->env, DMR_MAIN))
+		goto fail;
 
 	/* While the breaker is open, one request in a while is a probe. */
 	if (e->breaker_open) {

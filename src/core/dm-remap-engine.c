@@ -14,6 +14,14 @@ bool dmr_engine_wants(enum req_op op, blk_status_t status)
 	       status == BLK_STS_TARGET;
 }
 
+bool dmr_engine_wants_slot(enum req_op op, blk_status_t status)
+{
+	if (op != REQ_OP_READ && op != REQ_OP_WRITE &&
+	    op != REQ_OP_WRITE_ZEROES)
+		return false;
+	return status != BLK_STS_AGAIN && status != BLK_STS_NOTSUPP;
+}
+
 /*--------------------------------------------------------------------
  * Counters
  *--------------------------------------------------------------------

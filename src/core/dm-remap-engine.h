@@ -34,6 +34,7 @@ enum dmr_mode {
  * @breaker_count: more remaps than this ...
  * @breaker_seconds: ... within this time open the breaker; 0: never
  * @low_water: tell the administrator when no more slots than this are free
+ * @main_pbs: physical block size of main in bytes: so much fails together
  */
 struct dmr_tuning {
 	bool read_only;
@@ -41,6 +42,7 @@ struct dmr_tuning {
 	u32 breaker_count;
 	u32 breaker_seconds;
 	u32 low_water;
+	u32 main_pbs;
 };
 
 struct dmr_piece {
@@ -99,6 +101,8 @@ struct dmr_engine {
  * Context: any.
  */
 bool dmr_engine_wants(enum req_op op, blk_status_t status);
+/* The same for an I/O to a slot: when the spare goes, the engine must know. */
+bool dmr_engine_wants_slot(enum req_op op, blk_status_t status);
 
 /**
  * dmr_engine_init() - allocate what the engine will ever need to absorb a write

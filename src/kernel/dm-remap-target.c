@@ -159,7 +159,8 @@ static int dmr_end_io(struct dm_target *ti, struct bio *bio,
 	if (likely(*error == BLK_STS_OK) || b->sent == DMR_SENT_ELSEWHERE)
 		return DM_ENDIO_DONE;
 
-	if (!dmr_engine_wants(op, *error)) {
+	if (b->sent == DMR_SENT_MAIN ? !dmr_engine_wants(op, *error) :
+				       !dmr_engine_wants_slot(op, *error)) {
 		dmr_engine_count_propagated(&t->engine, op);
 		return DM_ENDIO_DONE;
 	}
@@ -253,6 +254,8 @@ static int check_devices(struct dmr_target *t, struct dm_target *ti)
 	t->claim.end = t->claim.start + area_sectors(t);
 	t->claim.table = ti->table;
 	t->claim.md = dm_table_get_md(ti->table);
+	/* Nobody wants to lose the remaps of a device by a reload. */
+	t->claim.exclusive = t->format;
 	if (main->bd_disk == spare->bd_disk &&
 	    main_start < t->claim.end && t->claim.start < main_start + ti->len) {
 		ti->error = main == spare && !start ?
@@ -320,7 +323,9 @@ static int claim_area(struct dmr_target *t, struct dm_target *ti)
 
 	if (r) {
 		t->claim.list.next = NULL;
-		ti->error = "the spare area is in use by another dm-remap device";
+		ti->error = t->format ?
+			    "the spare area is in use, and cannot be formatted" :
+			    "the spare area is in use by another dm-remap device";
 	}
 	return r;
 }

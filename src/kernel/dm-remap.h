@@ -84,6 +84,7 @@ struct dmr_claim {
 	sector_t end;
 	struct dm_table *table;
 	struct mapped_device *md;
+	bool exclusive;		/* not even beside the table it replaces */
 };
 
 /**
