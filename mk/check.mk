@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# mk/check.mk: all tests.
+#
+#   make check                     all tests that fit into half an hour, and a summary
+#   make check PARTS='unit sim'    some of them: see tests/check
+
+.PHONY: check
+check:
+	@lab/setup
+	@for k in 6.1 6.12; do mk/module build $$k >/dev/null || exit 1; done
+	@tests/check $(PARTS)
