@@ -419,25 +419,29 @@ static int load_table(struct loader *l, u64 table, u32 i)
 	return 0;
 }
 
-/* Rewrite what is damaged or old, from the words that were loaded. */
+/*
+ * Rewrite what is damaged or old, to be the same as the other copy: sequence
+ * number included, or else the other one would be the old one next time.
+ */
 static void repair(struct loader *l)
 {
 	struct dmr_store *store = l->store;
-	unsigned int copy, e;
-	u64 table;
-	u32 slot;
+	unsigned int copy;
+	u64 table, seq;
 
 	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
 		for (table = 0; table < store->sb.hwm; table++) {
 			if (!test_bit(table, l->repair[copy]))
 				continue;
-			slot = table * DMR_TABLE_ENTRIES;
-			for (e = 0; e < DMR_TABLE_ENTRIES; e++)
-				l->words[0][e] = dmr_store_view(store, slot + e);
-			dmr_table_encode(store->sb.uuid, table, store->seq++,
-					 l->words[0], store->buf);
 			if (store->read_only ||
-			    dmr_meta_write(store->env,
+			    dmr_store_read_table(store, !copy, table, &seq,
+						 l->words[0]) != DMR_OK) {
+				store->copies_whole &= ~BIT(copy);
+				continue;
+			}
+			dmr_table_encode(store->sb.uuid, table, seq,
+					 l->words[0], store->buf);
+			if (dmr_meta_write(store->env,
 					   dmr_layout_table(&store->sb.layout,
 							    copy, table),
 					   1, store->buf, false) != BLK_STS_OK)

@@ -229,8 +229,11 @@ u32 dmr_store_alloc(struct dmr_store *store)
 		nr = dmr_layout_entries(&store->sb.layout, table);
 		for (; entry < nr; entry++) {
 			slot = table * DMR_TABLE_ENTRIES + entry;
-			if (dmr_word_state(*word_at(store, slot)) == DMR_FREE &&
+			/* A free slot that is busy has been handed out. */
+			if (!*word_at(store, slot) &&
 			    !find_staged(store, slot)) {
+				WRITE_ONCE(*word_at(store, slot),
+					   DMR_WORD_BUSY);
 				store->cursor = slot + 1;
 				return slot;
 			}
@@ -242,6 +245,8 @@ u32 dmr_store_alloc(struct dmr_store *store)
 
 void dmr_store_unalloc(struct dmr_store *store, u32 slot)
 {
+	if (*word_at(store, slot) == DMR_WORD_BUSY)
+		WRITE_ONCE(*word_at(store, slot), 0);
 	store->cursor = min(store->cursor, slot);
 }
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include "dm-remap-store-io.h"
 
-#define RAM_MAX_LOG	256
+#define RAM_MAX_LOG	256U
 
 struct dmr_env {
 	u8 *disk;

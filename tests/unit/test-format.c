@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-remap unit tests: the bytes of superblocks and table blocks.
+ */
+#include "ram-env.h"
+
+#define CRC_AT	12	/* offset of the checksum in a metadata block */
+#define MAIN	100000ULL	/* blocks */
+
+static const u8 uuid[16] = "0123456789abcde";
+
+static struct dmr_super sample(void)
+{
+	struct dmr_super sb;
+	int i;
+
+	memset(&sb, 0, sizeof(sb));
+	memcpy(sb.uuid, uuid, sizeof(uuid));
+	sb.seq = 77;
+	sb.compat = 1;
+	sb.ro_compat = 2;
+	sb.incompat = 4;
+	sb.spare_start = 4096;
+	sb.main_sectors = MAIN * 8 - 3;
+	sb.main_lbs = 512;
+	strcpy(sb.identity, "wwn-0x5000c500a1b2c3d4");
+	strcpy(sb.label, "backup-disk");
+	sb.activations = 9;
+	for (i = 0; i < DMR_NR_COUNTERS; i++)
+		sb.counters[i] = 1000 + i;
+	dmr_layout_init(&sb.layout, 3000);
+	dmr_layout_add(&sb.layout, 5000);
+	sb.hwm = sb.layout.nr_tables;
+	return sb;
+}
+
+/* Make the checksum right after a change, as an attacker would. */
+static void seal(u8 *block)
+{
+	u32 crc;
+
+	memset(block + CRC_AT, 0, 4);
+	crc = htole32(~crc32c(~0U, block, DMR_BLOCK_SIZE));
+	memcpy(block + CRC_AT, &crc, 4);
+}
+
+static void crc_is_castagnoli(void **state)
+{
+	(void)state;
+	assert_int_equal(~crc32c(~0U, "123456789", 9), 0xe3069283);
+}
+
+static void super_round_trip(void **state)
+{
+	struct dmr_super sb = sample(), got;
+	u8 block[DMR_BLOCK_SIZE];
+	int copy;
+
+	(void)state;
+	for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
+		memset(block, 0x5a, sizeof(block));
+		dmr_super_encode(&sb, copy, block);
+		memset(&got, 0x5a, sizeof(got));
+		assert_int_equal(dmr_super_decode(&got, copy, block), DMR_OK);
+		assert_memory_equal(&got, &sb, sizeof(sb));
+		assert_int_equal(dmr_super_decode(&got, -1, block), DMR_OK);
+		assert_int_equal(dmr_super_decode(&got, (copy + 1) % 3, block),
+				 DMR_DAMAGED);
+	}
+	assert_int_equal(dmr_block_version(block), DMR_VERSION);
+}
+
+static void single_bits(void (*encode)(u8 *block),
+			enum dmr_verdict (*decode)(u8 *block))
+{
+	u8 block[DMR_BLOCK_SIZE];
+	enum dmr_verdict v;
+	unsigned int bit;
+
+	encode(block);
+	assert_int_equal(decode(block), DMR_OK);
+	for (bit = 0; bit < DMR_BLOCK_SIZE * 8; bit++) {
+		block[bit / 8] ^= 1 << bit % 8;
+		v = decode(block);
+		/* A block with another magic is not ours. */
+		assert_int_equal(v, bit < 64 ? DMR_FOREIGN : DMR_DAMAGED);
+		block[bit / 8] ^= 1 << bit % 8;
+	}
+}
+
+/* Every power cut leaves a mix of the sectors of two versions. */
+static void tears(void (*encode)(u8 *block), void (*encode2)(u8 *block),
+		  enum dmr_verdict (*decode)(u8 *block))
+{
+	u8 old[DMR_BLOCK_SIZE], new[DMR_BLOCK_SIZE], mix[DMR_BLOCK_SIZE];
+	unsigned int mask, s;
+
+	encode(old);
+	encode2(new);
+	for (mask = 0; mask < 256; mask++) {
+		for (s = 0; s < 8; s++)
+			memcpy(mix + s * 512, (mask & BIT(s) ? new : old) +
+			       s * 512, 512);
+		if (!memcmp(mix, old, sizeof(mix)) ||
+		    !memcmp(mix, new, sizeof(mix)))
+			assert_int_equal(decode(mix), DMR_OK);
+		else
+			assert_int_equal(decode(mix), DMR_DAMAGED);
+	}
+}
+
+static void encode_super(u8 *block)
+{
+	struct dmr_super sb = sample();
+
+	dmr_super_encode(&sb, 1, block);
+}
+
+static void encode_super2(u8 *block)
+{
+	struct dmr_super sb = sample();
+
+	sb.seq++;
+	sb.hwm--;
+	dmr_super_encode(&sb, 1, block);
+}
+
+static enum dmr_verdict decode_super(u8 *block)
+{
+	struct dmr_super sb;
+
+	return dmr_super_decode(&sb, 1, block);
+}
+
+static void super_bits(void **state)
+{
+	(void)state;
+	single_bits(encode_super, decode_super);
+	tears(encode_super, encode_super2, decode_super);
+}
+
+static void blank_and_foreign(void **state)
+{
+	u8 block[DMR_BLOCK_SIZE] = { 0 };
+	u64 words[DMR_TABLE_ENTRIES], seq;
+	struct dmr_super sb;
+
+	(void)state;
+	assert_int_equal(dmr_super_decode(&sb, 0, block), DMR_BLANK);
+	assert_int_equal(dmr_table_decode(uuid, 0, 1, 1, block, &seq, words),
+			 DMR_BLANK);
+	block[DMR_BLOCK_SIZE - 1] = 1;
+	assert_int_equal(dmr_super_decode(&sb, 0, block), DMR_FOREIGN);
+	memset(block, 0xff, sizeof(block));
+	assert_int_equal(dmr_super_decode(&sb, 0, block), DMR_FOREIGN);
+}
+
+/* Offsets in a superblock, for values that an attacker would choose. */
+enum {
+	AT_KIND = 8, AT_VERSION = 10, AT_INDEX = 32, AT_SEQ = 40,
+	AT_MAIN = 80, AT_START = 88, AT_HWM = 96, AT_SEGMENTS = 112,
+	AT_IDENTITY = 120, AT_LABEL = 248, AT_SEG = 440,
+};
+
+static enum dmr_verdict with(unsigned int at, u64 value, size_t size)
+{
+	u8 block[DMR_BLOCK_SIZE];
+	struct dmr_super sb = sample();
+
+	dmr_super_encode(&sb, 1, block);
+	value = htole64(value);
+	memcpy(block + at, &value, size);
+	seal(block);
+	return dmr_super_decode(&sb, 1, block);
+}
+
+static void hostile_supers(void **state)
+{
+	static const u64 bad[] = { 0, 1, 15, 2999, 3001, 1ULL << 32, 1ULL << 52,
+				   1ULL << 63, U64_MAX, U64_MAX - 4999 };
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(with(AT_KIND, 1, 2), DMR_OK);
+	assert_int_equal(with(AT_KIND, 2, 2), DMR_DAMAGED);
+	assert_int_equal(with(AT_VERSION, 0, 2), DMR_DAMAGED);
+	assert_int_equal(with(AT_VERSION, 2, 2), DMR_NEWER);
+	assert_int_equal(with(AT_INDEX, 3, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_INDEX, U64_MAX, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_SEQ, 0, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_SEQ, 1ULL << 62, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_SEQ, U64_MAX, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_MAIN, 0, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_MAIN, 1ULL << 39, 8), DMR_OK);
+	assert_int_equal(with(AT_MAIN, (1ULL << 39) + 1, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_START, U64_MAX, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_START, U64_MAX - 39999, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_HWM, sample().layout.nr_tables + 1, 8),
+			 DMR_DAMAGED);
+	assert_int_equal(with(AT_HWM, U64_MAX, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_SEGMENTS, 0, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_SEGMENTS, 3, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_SEGMENTS, 33, 8), DMR_DAMAGED);
+	assert_int_equal(with(AT_SEGMENTS, 1ULL << 60, 8), DMR_DAMAGED);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (bad[i])
+			assert_int_equal(with(AT_SEG, bad[i], 8), DMR_DAMAGED);
+		assert_int_equal(with(AT_SEG + 8, bad[i], 8), DMR_DAMAGED);
+		assert_int_equal(with(AT_SEG + 16, bad[i], 8), DMR_DAMAGED);
+		/* Another length of the last segment may be as good. */
+		if (bad[i] < 16 || bad[i] >> 31)
+			assert_int_equal(with(AT_SEG + 24, bad[i], 8),
+					 DMR_DAMAGED);
+	}
+	assert_int_equal(with(AT_IDENTITY, 0x0a, 1), DMR_DAMAGED);
+	assert_int_equal(with(AT_IDENTITY, ' ', 1), DMR_DAMAGED);
+	assert_int_equal(with(AT_LABEL, 0xff, 1), DMR_DAMAGED);
+	assert_int_equal(with(AT_LABEL, 'x', 1), DMR_OK);
+}
+
+static void names(void **state)
+{
+	char name[8] = "disk-1";
+
+	(void)state;
+	assert_true(dmr_name_ok("", 1));
+	assert_true(dmr_name_ok(name, sizeof(name)));
+	assert_false(dmr_name_ok("a b", 4));
+	assert_false(dmr_name_ok("a\tb", 4));
+	assert_false(dmr_name_ok("a\177", 3));
+	memset(name, 'x', sizeof(name));
+	assert_false(dmr_name_ok(name, sizeof(name)));
+}
+
+static void word_fields(void **state)
+{
+	u64 rng = 5, block, w;
+	u8 valid, lost, gen;
+	int i, st;
+
+	(void)state;
+	for (i = 0; i < 10000; i++) {
+		block = ram_random(&rng) % DMR_MAX_MAIN_BLOCKS;
+		valid = ram_random(&rng);
+		lost = ram_random(&rng);
+		gen = ram_random(&rng);
+		st = ram_random(&rng) % 3;
+		w = dmr_word(block, st, valid, lost, gen);
+		assert_int_equal(dmr_word_block(w), block);
+		assert_int_equal(dmr_word_state(w), st);
+		assert_int_equal(dmr_word_valid(w), valid);
+		assert_int_equal(dmr_word_lost(w), lost);
+		assert_int_equal(dmr_word_gen(w), gen);
+		assert_int_equal(w & DMR_WORD_BUSY, 0);
+		w |= DMR_WORD_BUSY;
+		assert_int_equal(dmr_word_state(w), st);
+		assert_int_equal(dmr_word_gen(w), gen);
+	}
+	assert_int_equal(dmr_word(0, DMR_FREE, 0, 0, 0), 0);
+	assert_true(dmr_gen_after(0, 255));
+	assert_true(dmr_gen_after(127, 0));
+	assert_false(dmr_gen_after(0, 0));
+	assert_false(dmr_gen_after(255, 0));
+}
+
+static u64 sample_words[DMR_TABLE_ENTRIES];
+
+static void fill_words(unsigned int nr)
+{
+	u64 rng = 11;
+	unsigned int i;
+	u8 valid;
+
+	memset(sample_words, 0, sizeof(sample_words));
+	for (i = 0; i < nr; i++) {
+		valid = ram_random(&rng);
+		switch (ram_random(&rng) % 3) {
+		case 0:
+			sample_words[i] = dmr_word(0, DMR_BAD, 0, 0, 0);
+			break;
+		case 1:
+			sample_words[i] = dmr_word(ram_random(&rng) % MAIN,
+						   DMR_LIVE, valid,
+						   ram_random(&rng) & ~valid,
+						   ram_random(&rng));
+		}
+	}
+}
+
+static void encode_table(u8 *block)
+{
+	fill_words(DMR_TABLE_ENTRIES);
+	dmr_table_encode(uuid, 3, 55, sample_words, block);
+}
+
+static void encode_table2(u8 *block)
+{
+	fill_words(DMR_TABLE_ENTRIES);
+	sample_words[200] = dmr_word(7, DMR_LIVE, 1, 2, 3);
+	dmr_table_encode(uuid, 3, 56, sample_words, block);
+}
+
+static enum dmr_verdict decode_table(u8 *block)
+{
+	u64 words[DMR_TABLE_ENTRIES], seq;
+
+	return dmr_table_decode(uuid, 3, MAIN, DMR_TABLE_ENTRIES, block, &seq,
+				words);
+}
+
+static void table_round_trip(void **state)
+{
+	u64 words[DMR_TABLE_ENTRIES], seq;
+	u8 block[DMR_BLOCK_SIZE];
+
+	(void)state;
+	memset(block, 0x5a, sizeof(block));
+	encode_table(block);
+	assert_int_equal(dmr_table_decode(uuid, 3, MAIN, DMR_TABLE_ENTRIES,
+					  block, &seq, words), DMR_OK);
+	assert_int_equal(seq, 55);
+	assert_memory_equal(words, sample_words, sizeof(words));
+	/* The busy bit is not for the disk. */
+	sample_words[9] |= DMR_WORD_BUSY;
+	dmr_table_encode(uuid, 3, 55, sample_words, block);
+	assert_int_equal(dmr_table_decode(uuid, 3, MAIN, DMR_TABLE_ENTRIES,
+					  block, &seq, words), DMR_OK);
+	assert_int_equal(words[9], sample_words[9] & ~DMR_WORD_BUSY);
+}
+
+static void table_bits(void **state)
+{
+	(void)state;
+	single_bits(encode_table, decode_table);
+	tears(encode_table, encode_table2, decode_table);
+}
+
+static void wrong_table(void **state)
+{
+	u64 words[DMR_TABLE_ENTRIES], seq;
+	u8 block[DMR_BLOCK_SIZE];
+	u8 other[16] = "another one";
+
+	(void)state;
+	encode_table(block);
+	assert_int_equal(dmr_table_decode(other, 3, MAIN, DMR_TABLE_ENTRIES,
+					  block, &seq, words), DMR_FOREIGN);
+	assert_int_equal(dmr_table_decode(uuid, 4, MAIN, DMR_TABLE_ENTRIES,
+					  block, &seq, words), DMR_DAMAGED);
+	/* Blocks that main does not have, entries that name no slot. */
+	assert_int_equal(dmr_table_decode(uuid, 3, 10, DMR_TABLE_ENTRIES,
+					  block, &seq, words), DMR_DAMAGED);
+	assert_int_equal(dmr_table_decode(uuid, 3, MAIN, 100, block, &seq,
+					  words), DMR_DAMAGED);
+	fill_words(100);
+	sample_words[99] = dmr_word(MAIN - 1, DMR_LIVE, 0, 0, 0);
+	dmr_table_encode(uuid, 3, 55, sample_words, block);
+	assert_int_equal(dmr_table_decode(uuid, 3, MAIN, 100, block, &seq,
+					  words), DMR_OK);
+	assert_int_equal(dmr_table_decode(uuid, 3, MAIN, 99, block, &seq,
+					  words), DMR_DAMAGED);
+	assert_int_equal(dmr_table_decode(uuid, 3, MAIN - 1, 100, block, &seq,
+					  words), DMR_DAMAGED);
+	/* A superblock is no table. */
+	encode_super(block);
+	assert_int_equal(dmr_table_decode(uuid, 1, MAIN, 100, block, &seq,
+					  words), DMR_DAMAGED);
+}
+
+/* Entries that the code would never write. */
+static void hostile_entries(void **state)
+{
+	static const struct {
+		u64 block;
+		u8 state, valid, lost, gen;
+		u32 reserved;
+		enum dmr_verdict verdict;
+	} entry[] = {
+		{ 0, 0, 0, 0, 0, 0, DMR_OK },
+		{ 1, 0, 0, 0, 0, 0, DMR_DAMAGED },
+		{ 0, 0, 1, 0, 0, 0, DMR_DAMAGED },
+		{ 0, 0, 0, 1, 0, 0, DMR_DAMAGED },
+		{ 0, 0, 0, 0, 1, 0, DMR_DAMAGED },
+		{ 0, 0, 0, 0, 0, 1, DMR_DAMAGED },
+		{ 0, 2, 0, 0, 0, 0, DMR_OK },
+		{ 5, 2, 0, 0, 0, 0, DMR_DAMAGED },
+		{ 0, 2, 8, 0, 0, 0, DMR_DAMAGED },
+		{ 0, 3, 0, 0, 0, 0, DMR_DAMAGED },
+		{ 0, 4, 0, 0, 0, 0, DMR_DAMAGED },
+		{ 0, 255, 0, 0, 0, 0, DMR_DAMAGED },
+		{ MAIN - 1, 1, 0xf0, 0x0f, 255, 0, DMR_OK },
+		{ MAIN - 1, 1, 0xf0, 0x1f, 255, 0, DMR_DAMAGED },
+		{ MAIN, 1, 0, 0, 0, 0, DMR_DAMAGED },
+		{ 1ULL << 36, 1, 0, 0, 0, 0, DMR_DAMAGED },
+		{ U64_MAX, 1, 0, 0, 0, 0, DMR_DAMAGED },
+		{ 0, 1, 0, 0, 0, 1U << 31, DMR_DAMAGED },
+	};
+	u8 block[DMR_BLOCK_SIZE], *p;
+	unsigned int i;
+	u64 n;
+
+	(void)state;
+	memset(sample_words, 0, sizeof(sample_words));
+	for (i = 0; i < ARRAY_SIZE(entry); i++) {
+		dmr_table_encode(uuid, 3, 55, sample_words, block);
+		p = block + 64 + 16 * (i * 13 % DMR_TABLE_ENTRIES);
+		n = htole64(entry[i].block);
+		memcpy(p, &n, 8);
+		p[8] = entry[i].state;
+		p[9] = entry[i].valid;
+		p[10] = entry[i].lost;
+		p[11] = entry[i].gen;
+		n = htole32(entry[i].reserved);
+		memcpy(p + 12, &n, 4);
+		seal(block);
+		assert_int_equal(decode_table(block), entry[i].verdict);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(crc_is_castagnoli),
+		cmocka_unit_test(super_round_trip),
+		cmocka_unit_test(super_bits),
+		cmocka_unit_test(blank_and_foreign),
+		cmocka_unit_test(hostile_supers),
+		cmocka_unit_test(names),
+		cmocka_unit_test(word_fields),
+		cmocka_unit_test(table_round_trip),
+		cmocka_unit_test(table_bits),
+		cmocka_unit_test(wrong_table),
+		cmocka_unit_test(hostile_entries),
+	};
+
+	return cmocka_run_group_tests_name("format", tests, NULL, NULL);
+}
