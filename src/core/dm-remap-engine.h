@@ -17,8 +17,10 @@
 
 #include "dm-remap-index.h"
 
-/* Blocks that the engine works on at a time. */
+/* Blocks that the engine works on at a time; fewer in the simulator. */
+#ifndef DMR_BATCH
 #define DMR_BATCH	64
+#endif
 
 /* Modes only get worse, until the metadata is loaded anew. */
 enum dmr_mode {

@@ -20,9 +20,14 @@
 
 #include "dm-remap-format.h"
 
-/* Table blocks in one metadata I/O; the high-water mark moves by as many. */
+/*
+ * Table blocks in one metadata I/O; the high-water mark moves by as many. The
+ * simulator makes both smaller, so that a small spare gets to the limits.
+ */
+#ifndef DMR_RUN_BLOCKS
 #define DMR_RUN_BLOCKS		32
 #define DMR_MAX_STAGED		512
+#endif
 
 #define DMR_CHUNK_SHIFT		13
 #define DMR_CHUNK_WORDS		BIT(DMR_CHUNK_SHIFT)
