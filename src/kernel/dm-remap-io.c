@@ -178,20 +178,21 @@ static bool epoch_is_over(struct dmr_env *env, unsigned int epoch)
 	return !sum;
 }
 
+/* Expedited: whoever waits here keeps failed I/O of others waiting. */
 void dmr_env_drain(struct dmr_env *env)
 {
 	unsigned int old = env->epoch;
 
 	WRITE_ONCE(env->epoch, !old);
 	WRITE_ONCE(env->draining, true);
-	synchronize_rcu();
+	synchronize_rcu_expedited();
 	wait_event(env->drained, epoch_is_over(env, old));
 	WRITE_ONCE(env->draining, false);
 }
 
 void dmr_env_synchronize(struct dmr_env *env)
 {
-	synchronize_rcu();
+	synchronize_rcu_expedited();
 }
 
 bool dmr_env_last_good(struct dmr_env *env, u64 *sector)
