@@ -144,7 +144,7 @@ static int explain_nothing(const struct candidates *c, struct dmr_why *why)
 		return -EIO;
 	}
 	if (count(c, DMR_DAMAGED)) {
-		say(why, "no superblock found is whole (give spare_length as at format, if any)");
+		say(why, "all superblocks are damaged (give spare_length if format had it)");
 		return -EUCLEAN;
 	}
 	say(why, "spare is not blank and holds no dm-remap metadata; 'format' overwrites it");
