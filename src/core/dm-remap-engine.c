@@ -292,6 +292,12 @@ bool dmr_must_commit(const struct dmr_engine *e)
 	return e->store.nr_staged + 2 * DMR_BATCH > DMR_MAX_STAGED;
 }
 
+/* The sectors that are not on main. */
+static u8 all_of(u64 word)
+{
+	return dmr_word_valid(word) | dmr_word_lost(word);
+}
+
 /*
  * The commit failed half-way: at the next load, the old or the new version of
  * each entry will be found. Until then, what differs between the two is
@@ -309,12 +315,12 @@ static void doubt(struct dmr_engine *e)
 		u64 now = dmr_store_word(store, slot), old_word;
 		u8 changed;
 
-		if (dmr_word_state(w) != DMR_LIVE) {
-			if (dmr_word_state(w) == DMR_FREE)
-				dmr_store_set(store, slot,
-					      dmr_word(dmr_word_block(now),
-						       DMR_LIVE, 0, 0xff,
-						       dmr_word_gen(now)));
+		if (dmr_word_state(w) == DMR_BAD)
+			continue;
+		if (dmr_word_state(w) == DMR_FREE) {
+			dmr_store_set(store, slot,
+				      dmr_word(dmr_word_block(now), DMR_LIVE, 0,
+					       all_of(now), dmr_word_gen(now)));
 			continue;
 		}
 		old = dmr_index_find(&e->index, dmr_word_block(w), &old_word);
@@ -327,15 +333,15 @@ static void doubt(struct dmr_engine *e)
 					       dmr_word_lost(now) | changed,
 					       dmr_word_gen(now)));
 		} else if (old == DMR_NO_SLOT) {
-			changed = dmr_word_valid(w) | dmr_word_lost(w);
 			dmr_store_set(store, slot,
 				      dmr_word(dmr_word_block(w), DMR_LIVE, 0,
-					       changed, dmr_word_gen(w)));
+					       all_of(w), dmr_word_gen(w)));
 			dmr_index_insert(&e->index, dmr_word_block(w), slot);
 		} else {
 			dmr_store_set(store, old,
 				      dmr_word(dmr_word_block(w), DMR_LIVE, 0,
-					       0xff, dmr_word_gen(old_word)));
+					       all_of(w) | all_of(old_word),
+					       dmr_word_gen(old_word)));
 		}
 	}
 }
@@ -394,11 +400,14 @@ int dmr_commit(struct dmr_engine *e)
 		if (dmr_word_state(w) != DMR_LIVE)
 			continue;
 		old = dmr_index_find(&e->index, dmr_word_block(w), &old_word);
-		/* A block that moved may be among them with both its slots. */
-		if (old == slot || (old < DMR_VIRTUAL_SLOT &&
-				    dmr_gen_after(dmr_word_gen(old_word),
-						  dmr_word_gen(w))))
+		if (old == slot)
 			continue;
+		/* A block that moved may be among them with both its slots. */
+		if (old < DMR_VIRTUAL_SLOT &&
+		    dmr_gen_after(dmr_word_gen(old_word), dmr_word_gen(w))) {
+			e->retired[nr_retired++] = slot;
+			continue;
+		}
 		dmr_index_insert(&e->index, dmr_word_block(w), slot);
 		if (old != DMR_NO_SLOT)
 			e->retired[nr_retired++] = old;
