@@ -128,7 +128,8 @@ static void check_entries(struct findings *f, struct area *a, bool data)
 			      ULL(dmr_word_block(w) * 8));
 	}
 	progress_end(&p);
-	qsort(live, nr, sizeof(*live), by_block);
+	if (nr)
+		qsort(live, nr, sizeof(*live), by_block);
 	for (i = 1; i < nr; i++)
 		if (dmr_word_block(live[i].word) ==
 		    dmr_word_block(live[i - 1].word))

@@ -420,14 +420,35 @@ int device_get(const char *path, bool files, struct device *d)
 	return RC_OK;
 }
 
-static int path_of(dev_t devno, char *path, size_t size)
+/* /dev/sdb, or /dev/mapper/NAME: what a person calls it today. */
+int device_name(dev_t devno, char *path, size_t size)
 {
-	char *name = blkid_devno_to_devname(devno);
+	char sys[64], to[PATH_MAX], name[128] = "";
+	char *p;
+	ssize_t n;
+	FILE *f;
 
-	if (!name)
+	snprintf(sys, sizeof(sys), "/sys/dev/block/%u:%u/dm/name",
+		 major(devno), minor(devno));
+	f = fopen(sys, "re");
+	if (f && fgets(name, sizeof(name), f)) {
+		name[strcspn(name, "\n")] = '\0';
+		snprintf(path, size, "/dev/mapper/%s", name);
+	}
+	if (f)
+		fclose(f);
+	if (name[0] && !access(path, F_OK))
+		return 0;
+	snprintf(sys, sizeof(sys), "/sys/dev/block/%u:%u", major(devno),
+		 minor(devno));
+	n = readlink(sys, to, sizeof(to) - 1);
+	if (n <= 0)
 		return -ENODEV;
-	strscpy(path, name, size);
-	free(name);
+	to[n] = '\0';
+	snprintf(path, size, "/dev/%s", strrchr(to, '/') + 1);
+	for (p = path; *p; p++)
+		if (*p == '!')
+			*p = '/';
 	return 0;
 }
 
@@ -438,7 +459,7 @@ int device_get_devno(dev_t devno, struct device *d)
 	memset(d, 0, sizeof(*d));
 	d->is_block = true;
 	d->devno = devno;
-	r = path_of(devno, d->path, sizeof(d->path));
+	r = device_name(devno, d->path, sizeof(d->path));
 	if (r)
 		return r;
 	fd = open(d->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -40,6 +40,9 @@ int device_get(const char *path, bool files, struct device *d);
 /* The same for a device number; quiet. Return: 0 or -errno. */
 int device_get_devno(dev_t devno, struct device *d);
 
+/* What a device number is called today. Return: 0 or -ENODEV. */
+int device_name(dev_t devno, char *path, size_t size);
+
 /* "/dev/sdb: ST4000VN008 ZGY0A1B2, 4 TiB, ext4 file system" */
 const char *device_describe(const struct device *d);
 

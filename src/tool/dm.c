@@ -170,23 +170,12 @@ static void devno_path(const char *majmin, dev_t *devno, char *path,
 		       size_t size)
 {
 	unsigned int maj, min;
-	char link[64], to[PATH_MAX], name[40];
-	ssize_t n;
 
 	strscpy(path, majmin, size);
 	if (sscanf(majmin, "%u:%u", &maj, &min) != 2)
 		return;
 	*devno = makedev(maj, min);
-	snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", maj, min);
-	n = readlink(link, to, sizeof(to) - 1);
-	if (n <= 0)
-		return;
-	to[n] = '\0';
-	snprintf(name, sizeof(name), "%.39s", strrchr(to, '/') + 1);
-	for (char *p = name; *p; p++)
-		if (*p == '!')
-			*p = '/';
-	snprintf(path, size, "/dev/%s", name);
+	device_name(*devno, path, size);
 }
 
 /* Return: 0, -ENXIO (no such device) or -EINVAL (not a dm-remap). */

@@ -27,7 +27,7 @@ struct remap {
 	bool suspended;
 	u64 sectors;
 	dev_t main, spare;
-	char main_path[64], spare_path[64];	/* /dev/sdb, as it is today */
+	char main_path[160], spare_path[160];	/* /dev/sdb, as it is today */
 	u64 spare_start;
 	char features[700];	/* as in the table, with their count, or "" */
 };

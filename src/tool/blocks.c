@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap: the blocks of an open device, asked from the kernel.
+ */
+#include "blocks.h"
+
+#define ULL(x)	((unsigned long long)(x))
+/* Blocks in one answer of the kernel: some 70 bytes each. */
+#define PAGE_BLOCKS	20000
+/* Sectors in one message that moves data: so much cannot be interrupted. */
+#define ACT_SECTORS	2048
+
+int blocks_status(const char *name, struct kstat *k)
+{
+	char *reply = NULL;
+	int r = remap_message(name, &reply, false, "status");
+
+	if (!r && !kstat_parse(k, reply))
+		r = fail(RC_FAILED, "%s: the kernel module answers in another version's language",
+			 name);
+	free(reply);
+	return r;
+}
+
+int blocks_range(const char *name, u64 start, u64 count, struct kblocks *b)
+{
+	u64 next = start, end = start + count;
+	struct kblocks page;
+	struct kblock *more;
+	size_t n;
+	int r;
+
+	memset(b, 0, sizeof(*b));
+	do {
+		char *reply = NULL;
+
+		r = remap_message(name, &reply, false, "list %llu %u",
+				  ULL(next), PAGE_BLOCKS);
+		if (r)
+			break;
+		if (!kblocks_parse(&page, reply)) {
+			r = fail(RC_FAILED, "%s: the kernel module answers in another version's language",
+				 name);
+			free(reply);
+			free(page.b);
+			break;
+		}
+		free(reply);
+		n = page.nr;
+		more = realloc(b->b, (b->nr + n + 1) * sizeof(*more));
+		if (!more) {
+			free(page.b);
+			r = fail(RC_FAILED, "out of memory");
+			break;
+		}
+		b->b = more;
+		for (size_t i = 0; i < n && page.b[i].sector < end; i++)
+			b->b[b->nr++] = page.b[i];
+		if (n)
+			next = page.b[n - 1].sector + 8;
+		free(page.b);
+	} while (n == PAGE_BLOCKS && next < end);
+	if (r) {
+		free(b->b);
+		memset(b, 0, sizeof(*b));
+	}
+	return r;
+}
+
+int blocks_list(const char *name, struct kblocks *b)
+{
+	return blocks_range(name, 0, INT64_MAX, b);
+}
+
+const char *block_state(const struct kblock *b)
+{
+	static char buf[64];
+	unsigned int lost = __builtin_popcount(b->lost);
+
+	if (b->known_bad)
+		return "known bad";
+	if (!lost)
+		return "remapped";
+	snprintf(buf, sizeof(buf), "remapped, %u sector%s lost", lost,
+		 lost == 1 ? "" : "s");
+	return buf;
+}
+
+static int act_once(const char *name, const char *message, u64 start,
+		    u64 count, struct tally *t)
+{
+	unsigned long long done = 0, skipped = 0, failed = 0;
+	char *reply = NULL;
+	int r;
+
+	r = remap_message(name, &reply, false, "%s %llu %llu", message,
+			  ULL(start), ULL(count));
+	if (r)
+		return r;
+	if (sscanf(reply, "%*[^=]=%llu skipped=%llu %*[^=]=%llu", &done,
+		   &skipped, &failed) != 3)
+		r = fail(RC_FAILED, "%s: the kernel module answers in another version's language",
+			 name);
+	t->done += done;
+	t->skipped += skipped;
+	t->failed += failed;
+	free(reply);
+	return r;
+}
+
+int blocks_act(const char *name, const char *message, u64 start, u64 count,
+	       const struct kblocks *only, struct tally *t)
+{
+	u64 end = start + count, at = start, n;
+	struct progress p;
+	char extra[64];
+	size_t i = 0;
+	int r = RC_OK;
+
+	memset(t, 0, sizeof(*t));
+	catch_signals();
+	progress_begin(&p, message, only ? only->nr : count, 0);
+	while (!r && !interrupted()) {
+		if (only) {
+			/* Adjacent blocks go into one message. */
+			while (i < only->nr && only->b[i].sector + 8 <= start)
+				i++;
+			if (i == only->nr || only->b[i].sector >= end)
+				break;
+			at = only->b[i].sector;
+			n = 0;
+			do {
+				n += only->b[i++].sectors;
+			} while (i < only->nr && n < ACT_SECTORS &&
+				 only->b[i].sector == at + n &&
+				 only->b[i].sector < end);
+		} else {
+			if (at >= end)
+				break;
+			n = min_t(u64, ACT_SECTORS - at % 8, end - at);
+		}
+		r = act_once(name, message, at, n, t);
+		at += n;
+		snprintf(extra, sizeof(extra), "%llu done, %llu failed",
+			 ULL(t->done), ULL(t->failed));
+		progress_at(&p, only ? i : at - start, extra);
+	}
+	progress_end(&p);
+	if (!r && interrupted())
+		r = fail(RC_INTERRUPTED, "interrupted at sector %llu; what was done so far stays done, the same command does the rest",
+			 ULL(at));
+	return r;
+}
+
+int range_arg(const struct remap *m, const char *arg, u64 *start, u64 *count)
+{
+	*start = 0;
+	*count = m->sectors;
+	if (!arg)
+		return RC_OK;
+	if (!parse_range(arg, start, count))
+		return fail(RC_USAGE, "'%s' is not a range of sectors; write START, START+COUNT or START-LAST",
+			    arg);
+	if (*start >= m->sectors || *count > m->sectors - *start)
+		return fail(RC_REFUSED, "%s: sectors %llu to %llu are beyond the end of the device (its last one is %llu)",
+			    m->name, ULL(*start), ULL(*start + *count - 1),
+			    ULL(m->sectors - 1));
+	return RC_OK;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dmremap: the blocks of an open device, asked from the kernel.
+ */
+#ifndef DMREMAP_BLOCKS_H
+#define DMREMAP_BLOCKS_H
+
+#include "dm.h"
+#include "kstat.h"
+
+/* All blocks that are not healthy, by sector. RC_OK or a message. */
+int blocks_list(const char *name, struct kblocks *b);
+/* Those that overlap sectors @start to @start + @count - 1. */
+int blocks_range(const char *name, u64 start, u64 count, struct kblocks *b);
+int blocks_status(const char *name, struct kstat *k);
+
+/* "remapped", "known bad", with what is lost of it. */
+const char *block_state(const struct kblock *b);
+
+/*
+ * Sends "<message> <start> <count>" piece by piece, with progress. @only: just
+ * the blocks of this list that lie in the range, instead of all of it.
+ */
+struct tally {
+	u64 done, skipped, failed;
+};
+
+int blocks_act(const char *name, const char *message, u64 start, u64 count,
+	       const struct kblocks *only, struct tally *t);
+
+/* A RANGE argument, or all of the device without one. Checks it, too. */
+int range_arg(const struct remap *m, const char *arg, u64 *start, u64 *count);
+
+#endif

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap: a disk as a grid of cells, drawn by cairo.
+ */
+#include "picture.h"
+
+#include <cairo.h>
+#include <cairo-svg.h>
+
+#define CELL	9
+#define MARGIN	24
+#define LABELS	84
+#define HEAD	64
+#define FOOT	44
+
+const char *const shade_names[NR_SHADES] = {
+	"healthy", "remapped", "many remapped", "known bad", "many known bad",
+	"lost", "beyond the end",
+};
+
+const char shade_letters[NR_SHADES + 1] = ".rRbBL ";
+
+const double shade_colours[NR_SHADES][3] = {
+	{ 0.84, 0.91, 0.84 }, { 0.98, 0.78, 0.30 }, { 0.90, 0.52, 0.05 },
+	{ 0.93, 0.40, 0.36 }, { 0.75, 0.05, 0.10 }, { 0.25, 0.05, 0.35 },
+	{ 1, 1, 1 },
+};
+
+bool grid_make(struct grid *g, const struct kblocks *b, u64 sectors,
+	       unsigned int columns, unsigned int rows)
+{
+	u64 blocks = DIV_ROUND_UP(sectors, 8);
+	u64 cells = (u64)columns * rows;
+	size_t i;
+
+	g->columns = columns;
+	g->sectors = sectors;
+	g->cell_blocks = max(DIV_ROUND_UP(blocks, cells), (u64)1);
+	cells = DIV_ROUND_UP(blocks, g->cell_blocks);
+	g->rows = DIV_ROUND_UP(cells, columns);
+	g->cell = calloc((size_t)g->rows * columns + 1, sizeof(*g->cell));
+	if (!g->cell)
+		return false;
+	for (i = 0; i < b->nr; i++) {
+		u64 c = b->b[i].sector / 8 / g->cell_blocks;
+
+		if (c >= cells)
+			continue;
+		if (b->b[i].lost)
+			g->cell[c].lost++;
+		else if (b->b[i].known_bad)
+			g->cell[c].known_bad++;
+		else
+			g->cell[c].remapped++;
+	}
+	return true;
+}
+
+void grid_free(struct grid *g)
+{
+	free(g->cell);
+	g->cell = NULL;
+}
+
+enum shade grid_shade(const struct grid *g, unsigned int row,
+		      unsigned int column)
+{
+	u64 i = (u64)row * g->columns + column;
+	const struct cell *c = &g->cell[i];
+	/* "Many" is a tenth of the cell, but never just one block. */
+	u64 many = max(g->cell_blocks / 10, (u64)2);
+
+	if (i * g->cell_blocks * 8 >= g->sectors)
+		return BEYOND;
+	if (c->lost)
+		return LOST;
+	if (c->known_bad)
+		return c->known_bad >= many ? BAD_MANY : BAD_FEW;
+	if (c->remapped)
+		return c->remapped >= many ? REMAPPED_MANY : REMAPPED_FEW;
+	return HEALTHY;
+}
+
+static void set_colour(cairo_t *cr, enum shade s)
+{
+	cairo_set_source_rgb(cr, shade_colours[s][0], shade_colours[s][1],
+			     shade_colours[s][2]);
+}
+
+static void text(cairo_t *cr, double x, double y, double size, bool bold,
+		 const char *s)
+{
+	cairo_select_font_face(cr, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
+			       bold ? CAIRO_FONT_WEIGHT_BOLD :
+				      CAIRO_FONT_WEIGHT_NORMAL);
+	cairo_set_font_size(cr, size);
+	cairo_set_source_rgb(cr, 0.15, 0.15, 0.15);
+	cairo_move_to(cr, x, y);
+	cairo_show_text(cr, s);
+}
+
+static void draw(cairo_t *cr, const struct grid *g, const char *title,
+		 const char *subtitle, double width, double height)
+{
+	unsigned int row, col, s;
+	double x = MARGIN, y;
+	char line[128];
+
+	cairo_set_source_rgb(cr, 1, 1, 1);
+	cairo_paint(cr);
+	text(cr, MARGIN, MARGIN + 8, 17, true, title);
+	text(cr, MARGIN, MARGIN + 27, 11, false, subtitle);
+	cairo_set_antialias(cr, CAIRO_ANTIALIAS_NONE);
+	for (row = 0; row < g->rows; row++) {
+		y = HEAD + row * CELL;
+		for (col = 0; col < g->columns; col++) {
+			set_colour(cr, grid_shade(g, row, col));
+			cairo_rectangle(cr, MARGIN + LABELS + col * CELL, y,
+					CELL - 1, CELL - 1);
+			cairo_fill(cr);
+		}
+	}
+	cairo_set_antialias(cr, CAIRO_ANTIALIAS_DEFAULT);
+	for (row = 0; row < g->rows; row += 8)
+		text(cr, MARGIN, HEAD + row * CELL + 8, 10, false,
+		     human_size((u64)row * g->columns * g->cell_blocks * 8));
+	y = height - FOOT + 16;
+	for (s = HEALTHY; s <= LOST; s++) {
+		set_colour(cr, s);
+		cairo_rectangle(cr, x, y - 9, 10, 10);
+		cairo_fill(cr);
+		text(cr, x + 15, y, 11, false, shade_names[s]);
+		x += 32 + 6.4 * strlen(shade_names[s]);
+	}
+	snprintf(line, sizeof(line), "one square is %s",
+		 human_size(g->cell_blocks * 8));
+	text(cr, x, y, 11, false, line);
+	(void)width;
+}
+
+static cairo_status_t to_file(void *f, const unsigned char *data,
+			      unsigned int n)
+{
+	return fwrite(data, 1, n, f) == n ? CAIRO_STATUS_SUCCESS :
+					    CAIRO_STATUS_WRITE_ERROR;
+}
+
+int picture_write(const struct grid *g, const char *title,
+		  const char *subtitle, bool svg, FILE *f)
+{
+	double width = 2 * MARGIN + LABELS + g->columns * CELL;
+	double height = HEAD + g->rows * CELL + FOOT;
+	cairo_surface_t *surface;
+	cairo_status_t status;
+	cairo_t *cr;
+
+	width = max(width, 720.0);
+	surface = svg ? cairo_svg_surface_create_for_stream(to_file, f, width,
+							    height) :
+		  cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+	cr = cairo_create(surface);
+	draw(cr, g, title, subtitle, width, height);
+	status = cairo_status(cr);
+	cairo_destroy(cr);
+	if (!status && !svg)
+		status = cairo_surface_write_to_png_stream(surface, to_file, f);
+	cairo_surface_finish(surface);
+	if (!status)
+		status = cairo_surface_status(surface);
+	cairo_surface_destroy(surface);
+	if (status)
+		return fail(RC_FAILED, "the picture cannot be drawn: %s",
+			    cairo_status_to_string(status));
+	return RC_OK;
+}
