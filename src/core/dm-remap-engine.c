@@ -138,7 +138,8 @@ u32 dmr_find(struct dmr_engine *e, u64 block, u64 *word)
 			return store->staged[i].slot;
 	}
 	slot = dmr_index_find(&e->index, block, word);
-	*word &= ~DMR_WORD_BUSY;
+	/* Not the word of another block that was looked at on the way. */
+	*word = slot == DMR_NO_SLOT ? 0 : *word & ~DMR_WORD_BUSY;
 	return slot;
 }
 
