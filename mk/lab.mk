@@ -19,6 +19,6 @@ setup:
 vm: export LAB_CMD = $(CMD)
 vm:
 	@[ -n "$$LAB_CMD" ] || { echo "make vm: say what to run: CMD='...'" >&2; exit 2; }
-	@lab/setup build vm kernels:$(VM_KVER)
+	@lab/setup -q build vm kernels:$(VM_KVER)
 	@mk/module build $(VM_KVER)
 	@lab/vm -k $(VM_KVER) $(VMOPTS) -- bash -c "$$LAB_CMD"

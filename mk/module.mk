@@ -10,7 +10,9 @@
 # KVER also accepts 6.1 and 6.12, the kernels that lab/setup fetches. Without it the
 # running kernel is meant, or else the newest headers that are installed.
 
-MODULE_VERSION = $(shell cat VERSION 2>/dev/null || echo 0.1.0)
+# The version of the target, as "dmsetup targets" shows it.
+MODULE_VERSION = $(shell sed -nE 's/.*\.version = \{ *([0-9]+), *([0-9]+), *([0-9]+) *\}.*/\1.\2.\3/p' \
+		   src/kernel/dm-remap-target.c)
 
 .PHONY: module
 module:
@@ -18,7 +20,7 @@ module:
 
 .PHONY: lint
 lint:
-	@lab/setup build checkpatch
+	@lab/setup -q build checkpatch
 	@mk/module lint '$(KVER)'
 
 .PHONY: install-module
