@@ -3,6 +3,7 @@
 # mk/test.mk: tests that need no kernel.
 #
 #   make unit                      unit tests of format, store and index (V=1: all output)
+#   make sim [SEED=] [SCHEDULES=]  simulator: random lives of a device, power cuts compared
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	    -fno-omit-frame-pointer
@@ -31,3 +32,44 @@ $(BUILD)/unit/test-%: $(BUILD)/unit/tests/unit/test-%.o $(UNIT_OBJ)
 
 -include $(patsubst %.o,%.d,$(UNIT_OBJ))
 -include $(patsubst %,$(BUILD)/unit/tests/unit/%.d,$(UNIT_NAMES))
+
+#-----------------------------------------------------------------------
+# The simulator: the core, with smaller limits, between disks that lie.
+
+SIM_SRC := $(CORE_SRC) $(SHIM_SRC) $(wildcard tests/sim/*.c)
+SIM_DEFINES := -DDMR_RUN_BLOCKS=2 -DDMR_MAX_STAGED=40 -DDMR_BATCH=8
+# The core's memory is given back when the power goes: see memory.c.
+SIM_CORE := -Dcalloc=sim_calloc -Dfree=sim_free
+SIM_CFLAGS := $(USER_CFLAGS) -g -Itests/sim $(SIM_DEFINES)
+SIM_FAST_OBJ := $(patsubst %.c,$(BUILD)/sim/fast/%.o,$(SIM_SRC))
+SIM_SAFE_OBJ := $(patsubst %.c,$(BUILD)/sim/safe/%.o,$(SIM_SRC))
+
+SEED = 1
+SCHEDULES = 20000
+
+# A few under the sanitizers, many without.
+.PHONY: sim
+sim: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
+	@$(BUILD)/sim/sim-safe -j 2 -s $(SEED) -n $$(($(SCHEDULES) / 20 + 1))
+	@$(BUILD)/sim/sim -j 2 -s $(SEED) -n $(SCHEDULES)
+
+.PHONY: sim-programs
+sim-programs: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
+
+$(BUILD)/sim/fast/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(CC) $(SIM_CFLAGS) -O2 $(if $(filter $(CORE)/%,$<),$(SIM_CORE)) -c -o $@ $<
+
+$(BUILD)/sim/safe/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(CC) $(SIM_CFLAGS) -O1 $(SANITIZE) $(if $(filter $(CORE)/%,$<),$(SIM_CORE)) -c -o $@ $<
+
+$(BUILD)/sim/sim: $(SIM_FAST_OBJ)
+	@$(CC) $(SIM_CFLAGS) -O2 -o $@ $^
+
+$(BUILD)/sim/sim-safe: $(SIM_SAFE_OBJ)
+	@$(CC) $(SIM_CFLAGS) -O1 $(SANITIZE) -o $@ $^
+
+-include $(SIM_FAST_OBJ:.o=.d) $(SIM_SAFE_OBJ:.o=.d)

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-remap simulator: devices that fail, and the environment of the engine.
+ */
+#include "sim.h"
+#include "device.h"
+
+/*--------------------------------------------------------------------
+ * Errors
+ *--------------------------------------------------------------------
+ */
+
+/* Whoever waits now may be let down, and rightly so. */
+static void excuse_all(void)
+{
+	struct uio *u;
+
+	list_for_each_entry(u, &W.uios, list)
+		u->may_fail = true;
+}
+
+static void excuse(void)
+{
+	if (W.loaded && (W.engine.mode != DMR_MODE_RW || W.engine.breaker_open ||
+			 dmr_store_free_slots(&W.engine.store) <=
+			 2 * DMR_BATCH))
+		excuse_all();
+}
+
+static bool is_meta(u64 sector)
+{
+	const struct dmr_layout *l = &W.engine.store.sb.layout;
+	u64 block = sector / 8;
+	u32 i;
+
+	if (!W.loaded)
+		return true;
+	for (i = 0; i < l->nr_segments; i++) {
+		const struct dmr_segment *s = &l->seg[i];
+
+		if ((block >= s->run[0] && block < s->run[0] + s->run_len[0]) ||
+		    (block >= s->run[1] && block < s->run[1] + s->run_len[1]))
+			return false;
+	}
+	return true;
+}
+
+static void blame(enum dmr_dev dev, u64 sector, u32 sectors)
+{
+	u32 i;
+
+	if (dev == DMR_SPARE) {
+		W.any_spare_fault = true;
+		return;
+	}
+	for (i = 0; i < sectors; i++)
+		W.main_fault[(sector + i) / 8] = 1;
+	/* The last one that is asked whether main is alive. */
+	if (W.in_engine && sector + sectors == W.main_sectors)
+		excuse_all();
+}
+
+static blk_status_t medium_status(void)
+{
+	static const blk_status_t s[] = {
+		BLK_STS_MEDIUM, BLK_STS_IOERR, BLK_STS_TARGET,
+	};
+
+	return s[pick(3)];
+}
+
+static blk_status_t other_status(void)
+{
+	static const blk_status_t s[] = {
+		BLK_STS_TRANSPORT, BLK_STS_TIMEOUT, BLK_STS_NOSPC,
+		BLK_STS_RESV_CONFLICT, BLK_STS_PROTECTION, BLK_STS_AGAIN,
+		BLK_STS_OFFLINE, BLK_STS_NOTSUPP,
+	};
+
+	return s[pick(ARRAY_SIZE(s))];
+}
+
+static blk_status_t transient(enum dmr_dev dev, bool read, u64 sector,
+			      u32 sectors)
+{
+	struct profile *f = &W.profile;
+	u32 rate = f->transient[dev][!read];
+
+	if (dev == DMR_SPARE && rate)
+		rate = rate * (is_meta(sector) ? f->meta_errors :
+			       100 - f->meta_errors) / 50;
+	if (!W.faults || !chance(rate))
+		return BLK_STS_OK;
+	blame(dev, sector, sectors);
+	if (chance(f->other_status)) {
+		W.any_main_odd = true;
+		return other_status();
+	}
+	if (chance(f->to_lasting))
+		W.disk[dev].bad[sector + pick(sectors)] |=
+			read ? BAD_READ : BAD_WRITE | (pick(2) ? BAD_READ : 0);
+	return medium_status();
+}
+
+blk_status_t device_begin(enum dmr_dev dev, bool read, u64 sector, u32 sectors)
+{
+	struct disk *d = &W.disk[dev];
+	u8 bad = read ? BAD_READ : BAD_WRITE;
+	u32 i;
+
+	if (sector + sectors > d->sectors || !sectors)
+		violation("%s of %s beyond its end: %llu+%u",
+			  read ? "read" : "write", d->name,
+			  (unsigned long long)sector, sectors);
+	W.now++;
+	if (++W.ios >= W.crash_at)
+		device_crash();
+	if (d->dead) {
+		blame(dev, sector, sectors);
+		W.any_main_odd = true;
+		return BLK_STS_IOERR;
+	}
+	for (i = 0; i < sectors; i++) {
+		if (d->bad[sector + i] & bad) {
+			blame(dev, sector, sectors);
+			return BLK_STS_MEDIUM;
+		}
+	}
+	return transient(dev, read, sector, sectors);
+}
+
+bool device_takes(blk_status_t status)
+{
+	return status == BLK_STS_OK || pick(2);
+}
+
+blk_status_t device_flush(enum dmr_dev dev, u64 seq)
+{
+	struct disk *d = &W.disk[dev];
+
+	W.now++;
+	if (++W.ios >= W.crash_at)
+		device_crash();
+	if (d->dead || (W.faults && chance(W.profile.flush_error))) {
+		if (dev == DMR_SPARE)
+			W.any_spare_fault = true;
+		else
+			W.any_main_odd = true;
+		trace("flush of %s fails", d->name);
+		return BLK_STS_IOERR;
+	}
+	disk_flush(d, seq);
+	return BLK_STS_OK;
+}
+
+/* A run of sectors goes bad by itself. */
+void device_damage(void)
+{
+	bool spare = W.profile.damage_spare &&
+		     (!W.profile.damage_main || pick(2));
+	struct disk *d = &W.disk[spare];
+	u32 sector = pick(d->sectors), n = 1 + pick(pick(2) ? 4 : 24);
+	u8 bad = 1 + pick(3);
+
+	if (spare && is_meta(sector) && pick(100) >= W.profile.meta_errors)
+		return;
+	trace("damage: %s %u+%u becomes %s", d->name, sector, n,
+	      bad == BAD_WRITE ? "unwritable" : bad == BAD_READ ?
+	      "unreadable" : "unusable");
+	for (; n && sector < d->sectors; n--, sector++) {
+		if (!spare && pick(8) == 1)
+			continue;
+		d->bad[sector] |= bad;
+		blame(spare, sector, 1);
+	}
+}
+
+/*--------------------------------------------------------------------
+ * The environment of the engine
+ *--------------------------------------------------------------------
+ */
+
+void device_meanwhile(void)
+{
+	u32 n;
+
+	excuse();
+	if (!W.loaded || W.suspended || !W.profile.concurrent)
+		return;
+	for (n = pick(4); n; n--) {
+		if (W.nr_uios < 6 && chance(200))
+			start_any();
+		else
+			world_event();
+	}
+}
+
+static void trace_io(const struct dmr_io *io)
+{
+	if (!tracing)
+		return;
+	trace("engine: %s%s%s %s %llu+%u: %u%s",
+	      (io->opf & REQ_OP_MASK) == REQ_OP_READ ? "read" : "write",
+	      io->opf & REQ_PREFLUSH ? " preflush" : "",
+	      io->opf & REQ_FUA ? " fua" : "", W.disk[io->dev].name,
+	      (unsigned long long)io->sector, io->sectors, io->status,
+	      io->dev == DMR_MAIN ? "" : is_meta(io->sector) ? " (metadata)" :
+	      " (slot)");
+}
+
+static void exec_io(struct dmr_io *io, u64 flush_seq)
+{
+	struct disk *d = &W.disk[io->dev];
+	bool read = (io->opf & REQ_OP_MASK) == REQ_OP_READ;
+	u8 data[512], *at;
+	u32 i;
+
+	if (io->opf & REQ_PREFLUSH) {
+		io->status = device_flush(io->dev, flush_seq);
+		if (io->status != BLK_STS_OK)
+			return;
+	}
+	io->status = device_begin(io->dev, read, io->sector, io->sectors);
+	for (i = 0; i < io->sectors; i++) {
+		at = d->cur + (io->sector + i) * 512;
+		if (read) {
+			if (io->status != BLK_STS_OK)
+				at = memset(data, 0xa5, 512);
+			if (io->buf)
+				memcpy(io->buf + i * 512, at, 512);
+			else if (io->status == BLK_STS_OK)
+				req_sector_put(io->req, io->req_sector + i, at);
+			continue;
+		}
+		if (!device_takes(io->status))
+			continue;
+		if (io->buf)
+			memcpy(data, io->buf + i * 512, 512);
+		else
+			req_sector_get(io->req, io->req_sector + i, data);
+		disk_write(d, io->sector + i, data, (io->opf & REQ_FUA) &&
+			   io->status == BLK_STS_OK);
+	}
+	trace_io(io);
+}
+
+/* What the engine had in flight when the power went. */
+static struct dmr_io *pending;
+static u32 nr_pending;
+static bool done[DMR_BATCH + 64];
+
+void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
+{
+	u64 seq[2] = { W.disk[0].seq, W.disk[1].seq };
+	unsigned int left = nr, i, n;
+
+	(void)env;
+	if (nr > ARRAY_SIZE(done))
+		violation("too many I/Os at once");
+	memset(done, 0, nr);
+	pending = ios;
+	nr_pending = nr;
+	while (left) {
+		device_meanwhile();
+		n = pick(left);
+		for (i = 0; done[i] || n; i++)
+			n -= !done[i];
+		exec_io(&ios[i], seq[ios[i].dev]);
+		done[i] = true;
+		left--;
+	}
+	nr_pending = 0;
+	device_meanwhile();
+}
+
+/* The rest of what the engine had in flight may have come anywhere. */
+static void tear(void)
+{
+	u8 data[512];
+	u32 i, k;
+
+	for (i = 0; i < nr_pending; i++) {
+		struct dmr_io *io = &pending[i];
+
+		if (done[i] || (io->opf & REQ_OP_MASK) == REQ_OP_READ ||
+		    W.disk[io->dev].dead)
+			continue;
+		for (k = 0; k < io->sectors; k++) {
+			if (!pick(2))
+				continue;
+			if (io->buf)
+				memcpy(data, io->buf + k * 512, 512);
+			else
+				req_sector_get(io->req, io->req_sector + k,
+					       data);
+			disk_write(&W.disk[io->dev], io->sector + k, data,
+				   false);
+		}
+	}
+	nr_pending = 0;
+}
+
+void device_crash(void)
+{
+	/* Now, while the memory of the I/Os is there. */
+	tear();
+	world_tear();
+	longjmp(W.crash, 1);
+}
+
+blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
+{
+	u64 seq = W.disk[dev].seq;
+	blk_status_t status;
+
+	(void)env;
+	device_meanwhile();
+	status = device_flush(dev, seq);
+	trace("engine: flush %s: %u", W.disk[dev].name, status);
+	device_meanwhile();
+	return status;
+}
+
+void dmr_env_synchronize(struct dmr_env *env)
+{
+	(void)env;
+	device_meanwhile();
+}
+
+bool dmr_env_present(struct dmr_env *env, enum dmr_dev dev)
+{
+	(void)env;
+	return !W.disk[dev].gone;
+}
+
+bool dmr_env_last_good(struct dmr_env *env, u64 *sector)
+{
+	(void)env;
+	*sector = W.last_good;
+	return W.have_last_good;
+}
+
+u64 dmr_env_seconds(struct dmr_env *env)
+{
+	(void)env;
+	return W.seconds;
+}
+
+void dmr_env_event(struct dmr_env *env)
+{
+	(void)env;
+}
+
+void dmr_env_log(struct dmr_env *env, enum dmr_log_level level,
+		 const char *fmt, ...)
+{
+	char text[300];
+	va_list args;
+
+	(void)env;
+	if (!tracing && level != DMR_LOG_ERR)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	trace("log: %s", text);
+}
+
+void dmr_env_random(struct dmr_env *env, void *buf, size_t size)
+{
+	(void)env;
+	memset(buf, 0x42, size);
+}

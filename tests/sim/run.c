@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-remap simulator: a random life of a mapped device.
+ */
+#include "sim.h"
+#include "device.h"
+
+#define ULLA(x)	((unsigned long long)(x))
+
+/*--------------------------------------------------------------------
+ * Load, crash, recover
+ *--------------------------------------------------------------------
+ */
+
+static int activate(void)
+{
+	struct dmr_why why = { "" };
+	struct dmr_super *sb = sim_calloc(1, sizeof(*sb));
+	int r;
+
+	W.loaded = false;
+	r = dmr_engine_init(&W.engine, NULL, &W.tuning, W.main_sectors);
+	if (!r)
+		r = dmr_store_probe(NULL, &W.area, sb, &why);
+	if (r == 1)
+		violation("a formatted spare looks blank");
+	if (!r)
+		r = dmr_engine_activate(&W.engine, sb, &why);
+	sim_free(sb);
+	if (r) {
+		trace("refused: %d %s", r, why.text);
+		W.refused++;
+		dmr_engine_exit(&W.engine);
+		if (!sim_nothing_allocated())
+			violation("memory is left after a refusal");
+		return r;
+	}
+	W.loaded = true;
+	W.mode = W.engine.mode;
+	trace("loaded: mode %u, %u live, %u bad, %u repaired",
+	      W.engine.mode, W.engine.store.nr_live, W.engine.store.nr_bad,
+	      W.engine.store.repaired);
+	return 0;
+}
+
+/* A refusal needs a reason: two errors in the metadata, at least. */
+static void check_refusal(int r)
+{
+	if (r && !W.any_spare_fault)
+		violation("the spare is refused (%d) without any error of it", r);
+}
+
+int load(void)
+{
+	int r = activate();
+
+	check_refusal(r);
+	return r;
+}
+
+static void power_off(void)
+{
+	u64 at = W.crash_at;
+
+	W.crash_at = NEVER;
+	W.loaded = false;
+	W.in_engine = false;
+	W.suspended = false;
+	W.crashes++;
+	trace("---- crash at I/O %llu ----", ULLA(at == NEVER ? W.ios : at));
+	world_drop_all();
+	disk_cut(&W.disk[DMR_MAIN]);
+	disk_cut(&W.disk[DMR_SPARE]);
+	oracle_crash(++W.now);
+	sim_free_all();
+	memset(&W.engine, 0, sizeof(W.engine));
+}
+
+static bool dead(void)
+{
+	return W.disk[0].dead || W.disk[1].dead;
+}
+
+/* Read everything; no new errors meanwhile. */
+void verify_all(bool after_crash)
+{
+	u32 step, n, sector = 0;
+	bool faults = W.faults, concurrent = W.profile.concurrent;
+
+	W.faults = false;
+	W.profile.concurrent = false;
+	trace("verify");
+	while (sector < W.main_sectors) {
+		step = after_crash ? 8 : 64;
+		n = min(step, W.main_sectors - sector);
+		world_start(REQ_OP_READ, sector, n, false, true);
+		world_settle();
+		sector += n;
+	}
+	W.faults = faults;
+	W.profile.concurrent = concurrent;
+}
+
+void crash_and_recover(bool may_crash_again)
+{
+	volatile u32 again = may_crash_again ? pick(3) : 0;
+	bool faults = W.faults;
+
+	power_off();
+	while (again) {
+		again--;
+		if (setjmp(W.crash)) {
+			power_off();
+			continue;
+		}
+		W.crash_at = W.ios + 1 + pick(30);
+		/* If it gets through, the crash comes while it is idle. */
+		W.faults = faults && pick(2);
+		load();
+		W.faults = faults;
+		power_off();	/* nothing is in flight */
+	}
+	if (setjmp(W.crash))
+		violation("a crash where there should be none");
+	W.faults = false;
+	if (load())
+		return;
+	W.settled = true;
+	verify_all(true);
+	W.settled = false;
+	W.faults = faults;
+}
+
+static void reload(void)
+{
+	trace("suspend, reload, resume");
+	world_settle();
+	W.suspended = true;
+	dmr_engine_save(&W.engine);
+	W.suspended = false;
+	W.loaded = false;
+	dmr_engine_exit(&W.engine);
+	if (!sim_nothing_allocated())
+		violation("memory is left after the engine's end");
+	W.reloads++;
+	load();
+}
+
+/*--------------------------------------------------------------------
+ * Workload
+ *--------------------------------------------------------------------
+ */
+
+void start_any(void)
+{
+	static const u8 op[] = {
+		REQ_OP_READ, REQ_OP_WRITE, REQ_OP_WRITE, REQ_OP_WRITE,
+		REQ_OP_WRITE, REQ_OP_FLUSH, REQ_OP_WRITE_ZEROES, REQ_OP_DISCARD,
+	};
+	u8 o = op[pick(ARRAY_SIZE(op))];
+	u32 max, sector, n;
+
+	if (o == REQ_OP_DISCARD && pick(3))
+		o = REQ_OP_READ;
+	if (o == REQ_OP_FLUSH) {
+		world_start(o, 0, 0, false, false);
+		return;
+	}
+	/* A few places are visited often, so that things meet. */
+	sector = pick(3) ? pick(min(W.main_sectors, 40U)) :
+		 pick(W.main_sectors);
+	max = pick(3) ? 8 : pick(4) ? 24 : MAX_UIO_SECTORS;
+	n = 1 + pick(min(max, W.main_sectors - sector));
+	if (W.tuning_lbs8) {
+		sector &= ~7U;
+		n = min((n + 7) & ~7U, W.main_sectors - sector);
+	}
+	world_start(o, sector, n, o != REQ_OP_READ && o != REQ_OP_DISCARD &&
+		    chance(200), false);
+}
+
+static void admin(void)
+{
+	u64 last = (W.main_sectors - 1) / 8;
+	u64 block = pick(2) ? pick(6) : pick(last + 1);
+	u64 nr = 1 + pick(pick(2) ? 3 : 20);
+	struct dmr_tally t = { 0 };
+	int r = 0, what = pick(8);
+
+	W.in_engine = true;
+	switch (what) {
+	case 0:
+	case 1:
+		trace("evacuate %llu+%llu", ULLA(block), ULLA(nr));
+		r = dmr_engine_evacuate(&W.engine, block, nr, &t);
+		break;
+	case 2:
+		trace("mark bad %llu+%llu", ULLA(block), ULLA(nr));
+		r = dmr_engine_mark_bad(&W.engine, block, nr, &t);
+		break;
+	case 3:
+	case 4:
+		trace("release %llu+%llu", ULLA(block), ULLA(nr));
+		r = dmr_engine_release(&W.engine, block, nr, false, &t);
+		break;
+	case 5:
+		trace("forget bad %llu+%llu", ULLA(block), ULLA(nr));
+		r = dmr_engine_release(&W.engine, block, nr, true, &t);
+		break;
+	case 6:
+		trace("breaker close, save");
+		dmr_engine_close_breaker(&W.engine);
+		dmr_engine_save(&W.engine);
+		break;
+	case 7:
+		if (!W.profile.grow)
+			break;
+		nr = W.engine.store.sb.layout.area_blocks + 16 + pick(60);
+		if (nr > W.spare_blocks)
+			break;
+		trace("grow to %llu", ULLA(nr));
+		/* After an error or a crash, one or the other may be found. */
+		W.area.area_blocks = 0;
+		r = dmr_engine_grow(&W.engine, nr);
+		if (r)
+			W.profile.grow = false;
+		break;
+	}
+	W.in_engine = false;
+	trace("admin: %d, done %llu skipped %llu failed %llu", r, ULLA(t.done),
+	      ULLA(t.skipped), ULLA(t.failed));
+	check_mode();
+}
+
+static void choose_profile(void)
+{
+	struct profile *f = &W.profile;
+	u32 kind = pick(8);
+
+	*f = (struct profile) {
+		.concurrent = pick(8) > 0,
+		.admin = pick(2),
+		.grow = pick(4) == 1,
+		.crash = pick(3) * 15,
+		.meta_errors = 10 * pick(9),
+		.to_lasting = pick(3) * 300,
+		.damage_main = pick(4) > 0,
+	};
+	if (pick(4)) {
+		f->transient[DMR_MAIN][0] = pick(60);
+		f->transient[DMR_MAIN][1] = pick(200);
+	}
+	if (kind >= 4) {
+		f->transient[DMR_SPARE][0] = pick(40);
+		f->transient[DMR_SPARE][1] = pick(60);
+		f->damage_spare = pick(2);
+		f->flush_error = pick(3) ? 0 : pick(60);
+	}
+	if (kind == 6)
+		f->other_status = 200;
+	if (kind == 7)
+		f->death = pick(2);
+}
+
+void format_and_load(void)
+{
+	struct dmr_super *sb = sim_calloc(1, sizeof(*sb));
+	struct dmr_why why;
+
+	disk_init(&W.disk[DMR_MAIN], "main", W.main_sectors, 0);
+	disk_init(&W.disk[DMR_SPARE], "spare", W.spare_blocks * 8, 0xee);
+	world_fill_main();
+	oracle_init(W.main_sectors);
+	W.area = (struct dmr_area) {
+		.avail_blocks = W.spare_blocks,
+		.area_blocks = W.area.area_blocks,
+		.main_sectors = W.main_sectors,
+		.main_lbs = W.tuning_lbs8 ? 4096 : 512,
+		.identity = "",
+		.label = "",
+	};
+	if (setjmp(W.crash))
+		violation("a crash where there should be none");
+	if (dmr_store_format(NULL, &W.area, sb, &why))
+		violation("format: %s", why.text);
+	sim_free(sb);
+	load();
+}
+
+static void choose_world(void)
+{
+	choose_profile();
+	W.main_sectors = (8 + pick(pick(4) ? 24 : 150)) * 8;
+	W.tuning_lbs8 = pick(8) == 1;
+	if (!W.tuning_lbs8)
+		W.main_sectors -= pick(8);
+	W.area.area_blocks = 16 + pick(pick(4) ? 50 : 700);
+	W.spare_blocks = W.area.area_blocks +
+			 (W.profile.grow ? 16 + pick(200) : 0);
+	W.tuning = (struct dmr_tuning) {
+		.read_retries = pick(4),
+		.breaker_count = pick(4) == 1 ? 1 + pick(40) : 0,
+		.breaker_seconds = 10,
+		.low_water = 3,
+	};
+}
+
+static void step(void)
+{
+	u32 what = pick(100);
+
+	if (what < 40) {
+		if (W.nr_uios < (W.profile.concurrent ? 8 : 1))
+			start_any();
+	} else if (what < 70) {
+		world_event();
+	} else if (what < 85) {
+		world_run_engine();
+	} else if (what < 90) {
+		if (W.profile.damage_main || W.profile.damage_spare)
+			device_damage();
+	} else if (what < 96) {
+		if (W.profile.admin)
+			admin();
+	} else if (what < 97) {
+		reload();
+	} else if (what < 98) {
+		W.seconds += pick(20);
+	} else if (what < 99) {
+		if (W.profile.death && chance(100)) {
+			struct disk *d = &W.disk[pick(2)];
+
+			d->dead = true;
+			d->gone = pick(2);
+			trace("%s dies", d->name);
+		}
+	} else {
+		world_settle();
+		if (!dead())
+			verify_all(false);
+	}
+}
+
+void run_random(void)
+{
+	volatile u32 steps;
+
+	choose_world();
+	trace("main %u sectors, spare %llu blocks of %u", W.main_sectors,
+	      ULLA(W.area.area_blocks), W.spare_blocks);
+	format_and_load();
+	W.faults = true;
+	for (steps = 30 + pick(250); steps && W.loaded; steps--) {
+		if (setjmp(W.crash)) {
+			crash_and_recover(true);
+			continue;
+		}
+		W.crash_at = NEVER;
+		if (chance(W.profile.crash))
+			W.crash_at = W.ios + 1 + pick(12);
+		step();
+		/* An idle moment is also one for the power to go. */
+		if (W.crash_at != NEVER)
+			device_crash();
+	}
+	if (!W.loaded || dead()) {
+		world_drop_all();
+		goto out;
+	}
+	/* At least one crash, and one reading. */
+	if (setjmp(W.crash)) {
+		crash_and_recover(false);
+		goto out;
+	}
+	W.crash_at = NEVER;
+	if (pick(2)) {
+		world_settle();
+		if (pick(2))
+			verify_all(false);
+	}
+	device_crash();
+out:
+	W.absorbed = atomic64_read(&W.engine.counter[DMR_ABSORBED]);
+	W.rescued = atomic64_read(&W.engine.counter[DMR_RESCUED]);
+	W.replaced = atomic64_read(&W.engine.counter[DMR_REPLACED]);
+	if (W.loaded) {
+		W.loaded = false;
+		dmr_engine_exit(&W.engine);
+	}
+	sim_free_all();
+}

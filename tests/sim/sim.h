@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dm-remap simulator: two disks that lie, a target that maps, the engine of
+ * the module, and an oracle that knows what may be read.
+ *
+ * Every decision is taken by pick(). So a run is a list of small numbers: those
+ * of a seed, or of a file; and when the list ends, pick() says 0, which always
+ * means "the plain thing". A failing run is made short by leaving numbers out.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include <setjmp.h>
+#include "dm-remap-engine.h"
+
+#define MAX_MAIN_SECTORS	2048
+#define MAX_SPARE_BLOCKS	1100
+#define MAX_UIO_SECTORS		256
+#define NEVER			U64_MAX
+
+/* choice.c */
+u32 pick(u32 n);			/* 0 .. n - 1 */
+bool chance(u32 permille);		/* false when choices have ended */
+void choices_from_seed(u64 seed);
+void choices_from_list(const u32 *list, u32 nr);
+extern u32 *choices;			/* as they were taken */
+extern u32 nr_choices;
+void trace(const char *fmt, ...) __printf(1, 2);
+extern bool tracing;
+/* The run has shown that something is wrong. Does not return. */
+void violation(const char *fmt, ...) __printf(1, 2) __attribute__((__noreturn__));
+
+/* memory.c: what the core allocates, to be given back after a crash */
+void *sim_calloc(size_t n, size_t size);
+void sim_free(void *p);
+void sim_free_all(void);
+bool sim_nothing_allocated(void);
+
+/* disk.c */
+enum {
+	BAD_WRITE = 1,			/* every write fails */
+	BAD_READ = 2,			/* reads fail, until a write succeeds */
+};
+
+struct version {
+	struct version *older;
+	u64 seq;
+	u8 data[512];
+};
+
+struct disk {
+	const char *name;
+	u32 sectors;
+	u8 *stable;			/* what a power cut leaves for sure */
+	u8 *cur;			/* what a read returns */
+	u8 *bad;
+	struct version **versions;	/* newest first, none of them stable */
+	u32 *dirty;
+	u32 nr_dirty;
+	u64 seq;
+	bool dead;
+	bool gone;			/* the system has lost it, too */
+};
+
+void disk_init(struct disk *d, const char *name, u32 sectors, u8 fill);
+void disk_write(struct disk *d, u32 sector, const u8 *data, bool fua);
+/* What was written up to @seq becomes stable. */
+void disk_flush(struct disk *d, u64 seq);
+/* The power goes: of each sector, any version since the last flush is left. */
+void disk_cut(struct disk *d);
+
+/* oracle.c: what each sector of the mapped device may hold */
+#define TAG_GARBAGE	U64_MAX
+#define TAG_INITIAL	(1ULL << 62)
+
+void oracle_init(u32 sectors);
+/* Write @id of data @tag begins; it ends: for sure or, after an error, perhaps. */
+void oracle_start(u32 sector, u64 id, u64 tag, u64 now);
+void oracle_end(u32 sector, u64 id, u64 now, bool ok, bool fua);
+/* A flush that began at @start has succeeded. */
+void oracle_flushed(u64 start);
+void oracle_crash(u64 now);
+/* A read that began at @start and ends now returned this. */
+void oracle_read(u32 sector, u64 tag, u64 start, u64 now, bool settled);
+
+/* world.c: the environment and the target */
+struct uio {
+	struct list_head list;
+	u64 id;
+	u64 start;
+	u32 sector;
+	u32 sectors;
+	u32 mapped;
+	u32 parts;
+	u8 op;
+	bool fua;
+	bool verify;
+	bool may_fail;		/* conditions under which an error is fair */
+	blk_status_t status;
+	u64 res[MAX_UIO_SECTORS];
+};
+
+struct profile {
+	u32 transient[2][2];	/* permille, by device and op (0 read, 1 write) */
+	u32 flush_error;	/* permille */
+	u32 to_lasting;		/* permille of transient ones that stay */
+	u32 other_status;	/* permille of errors not about the medium */
+	u32 meta_errors;	/* percent of the spare's errors, in metadata */
+	bool damage_main;
+	bool damage_spare;
+	bool death;
+	bool concurrent;
+	bool admin;
+	bool grow;
+	u32 crash;		/* permille per step */
+};
+
+struct world {
+	struct dmr_engine engine;
+	struct disk disk[2];
+	struct profile profile;
+	struct dmr_tuning tuning;
+	struct dmr_area area;
+	u32 spare_blocks;	/* of the device */
+	u32 main_sectors;
+	u64 now;
+	u64 next_id;
+	bool faults;		/* errors are being injected */
+	bool loaded;
+	bool suspended;
+	bool settled;		/* reading after a crash: what is found stays */
+	bool tuning_lbs8;	/* main has 4 KiB blocks */
+	bool in_engine;
+	bool any_spare_fault;
+	bool any_main_odd;	/* an error not about the medium, or a death */
+	u8 main_fault[MAX_MAIN_SECTORS / 8 + 1];
+	enum dmr_mode mode;
+	u64 last_good;
+	bool have_last_good;
+	u64 seconds;
+
+	u64 ios;		/* since the start, of both devices */
+	u64 crash_at;		/* or NEVER */
+	jmp_buf crash;
+
+	struct list_head uios;
+	struct list_head inflight;
+	struct list_head queue;
+	struct list_head parts;
+	u32 nr_uios;
+	u64 absorbed, rescued, replaced, crashes, reloads, reads_ok, errors;
+	u64 refused;
+};
+
+extern struct world W;
+
+void world_init(void);
+struct uio *world_start(u8 op, u32 sector, u32 sectors, bool fua, bool verify);
+/* Something that happens beside the engine; false if nothing was to be done. */
+bool world_event(void);
+/* Carry out all that is in flight, and let the engine run. */
+void world_settle(void);
+void world_run_engine(void);
+void world_drop_all(void);
+u32 world_in_flight(void);
+void check_mode(void);
+
+/* run.c */
+void run_random(void);
+int load(void);
+void crash_and_recover(bool may_crash_again);
+void verify_all(bool after_crash);
+void format_and_load(void);
+
+/* exhaust.c */
+int exhaust_main(int argc, char **argv);
+
+#endif
