@@ -66,7 +66,6 @@ static int check_main(struct plan *p)
 static int check_area(struct plan *p)
 {
 	struct device *s = &p->spare;
-	struct area old;
 	int r;
 
 	if (s->read_only)
@@ -86,36 +85,10 @@ static int check_area(struct plan *p)
 	r = spare_is_free(s, p->start, p->len);
 	if (r)
 		return r;
-	if (!area_peek(&old, s, p->start, AREA_READ)) {
-		snprintf(p->occupant, sizeof(p->occupant), "a spare area of dm-remap%s%s, for the main device %s, activated %llu times",
-			 old.sb.label[0] ? " labelled " : "", old.sb.label,
-			 old.sb.identity[0] ? old.sb.identity : "(unnamed)",
-			 ULL(old.sb.activations));
-		p->occupied = true;
-		area_close(&old);
-	} else if (s->content[0] && (!p->start || s->devno != p->main.devno)) {
-		snprintf(p->occupant, sizeof(p->occupant), "%s", s->content);
-		p->occupied = true;
-	}
+	p->occupied = spare_occupant(s, p->start, &p->layout,
+				     !p->start || s->devno != p->main.devno,
+				     p->occupant, sizeof(p->occupant));
 	return RC_OK;
-}
-
-/* Without a signature, but not blank either. */
-static void look_for_data(struct plan *p)
-{
-	u8 buf[DMR_BLOCK_SIZE];
-	struct dmr_env env;
-	unsigned int i;
-
-	if (p->occupied || env_open(&env, p->spare.path, p->start, false))
-		return;
-	for (i = 0; i < DMR_NR_SUPERS && !p->occupied; i++)
-		p->occupied = !env_read(&env, dmr_layout_super(&p->layout, i),
-					1, buf) &&
-			      memchr_inv(buf, 0, sizeof(buf));
-	env_close(&env);
-	if (p->occupied)
-		strcpy(p->occupant, "data of unknown kind");
 }
 
 static int ask(const struct args *a, const struct plan *p)
@@ -198,7 +171,6 @@ static int run(struct args *a)
 	    features(a, p->identity, p->features, sizeof(p->features));
 	if (r)
 		goto out;
-	look_for_data(p);
 	if (p->main.whole == p->spare.whole &&
 	    p->start + p->spare.part_start < p->main.part_start + p->length &&
 	    p->main.part_start < p->start + p->spare.part_start + p->len) {

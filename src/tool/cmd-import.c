@@ -136,25 +136,54 @@ struct fill {
 	u64 filled, readable, missing;	/* sectors */
 };
 
-static int fill_unit(struct fill *f, const struct ranges *good, u64 sector)
+/* The sectors of a block that cannot be read, but are in the image: a mask. */
+static u8 wanted_units(struct fill *f, const struct kblock *k,
+		       const struct ranges *good)
 {
 	size_t size = (size_t)f->unit << 9;
-	off_t at = sector << 9;
+	u8 want = 0, mask = (1 << f->unit) - 1;
+	u32 s;
 
-	/* What the device still gives is newer than any image. */
-	if (pread(f->dev, f->buf, size, at) == (ssize_t)size) {
-		f->readable += f->unit;
-		return 0;
+	for (s = 0; s < k->sectors; s += f->unit) {
+		off_t at = (k->sector + s) << 9;
+
+		if (k->valid >> s & 1)
+			continue;
+		/* What the device still gives is newer than any image. */
+		if (pread(f->dev, f->buf, size, at) == (ssize_t)size)
+			f->readable += f->unit;
+		else if (!ranges_cover(good, k->sector + s, f->unit) ||
+			 (u64)at + size > f->image_size)
+			f->missing += f->unit;
+		else
+			want |= mask << s;
 	}
-	if (!ranges_cover(good, sector, f->unit) ||
-	    (u64)at + size > f->image_size ||
-	    pread(f->image, f->buf, size, at) != (ssize_t)size) {
-		f->missing += f->unit;
-		return 0;
+	return want;
+}
+
+static int fill_block(struct fill *f, const struct kblock *k,
+		      const struct ranges *good)
+{
+	u8 want = wanted_units(f, k, good);
+	u32 s, n;
+
+	for (s = 0; s < k->sectors; s += n) {
+		off_t at = (k->sector + s) << 9;
+		size_t size;
+
+		for (n = 0; s + n < k->sectors && want >> (s + n) & 1; n++)
+			;
+		if (!n) {
+			n = 1;
+			continue;
+		}
+		size = (size_t)n << 9;
+		if (pread(f->image, f->buf, size, at) != (ssize_t)size)
+			return -EIO;
+		if (pwrite(f->dev, f->buf, size, at) != (ssize_t)size)
+			return -errno;
+		f->filled += n;
 	}
-	if (pwrite(f->dev, f->buf, size, at) != (ssize_t)size)
-		return -errno;
-	f->filled += f->unit;
 	return 0;
 }
 
@@ -163,17 +192,12 @@ static int fill_blocks(struct fill *f, const struct kblocks *b,
 {
 	struct progress p;
 	size_t i;
-	u32 s;
 	int r = 0;
 
 	progress_begin(&p, "filling", b->nr, 0);
 	for (i = 0; i < b->nr && !r && !interrupted(); i++) {
-		const struct kblock *k = &b->b[i];
-
 		progress_at(&p, i, NULL);
-		for (s = 0; s < k->sectors && !r; s += f->unit)
-			if (!(k->valid >> s & 1))
-				r = fill_unit(f, good, k->sector + s);
+		r = fill_block(f, &b->b[i], good);
 	}
 	progress_end(&p);
 	if (!r && fdatasync(f->dev))
@@ -268,7 +292,7 @@ static int import(struct args *a)
 		sum.skipped += t.skipped;
 		sum.failed += t.failed;
 	}
-	if (bad.nr || !image)
+	if (!r && (bad.nr || !image))
 		printf(opt(a, "mark") ?
 		       "%s: %llu blocks are known bad now, %llu were dealt with already, %llu failed\n" :
 		       "%s: %llu blocks moved to the spare, %llu were dealt with already, %llu could not be read (known bad now)\n",

@@ -87,6 +87,9 @@ static int refuse_stale(const struct area *area, const struct device *spare)
 				 spare->path, c->newer->spare.path,
 				 ULL(c->newer->sb.activations),
 				 ULL(c->sb.activations));
+		else if (c->twin)
+			r = fail(RC_REFUSED, "%s and %s are copies of one spare that differ; 'dmremap dump' both, and open the right one with --this-copy",
+				 spare->path, c->twin->spare.path);
 	}
 	candidates_free(&list);
 	return r;
@@ -121,8 +124,9 @@ static int open_cmd(struct args *a)
 	if (!r && device_in_use(&main) && main.devno != spare.devno)
 		r = fail(RC_REFUSED, "the main device %s is in use: %s",
 			 main.path, main.used_by);
-	r = r ?: refuse_stale(&area, &spare) ?:
-	    create_mapping(a, name, &main, &spare, &area.sb, identity);
+	if (!r && !opt(a, "this-copy"))
+		r = refuse_stale(&area, &spare);
+	r = r ?: create_mapping(a, name, &main, &spare, &area.sb, identity);
 	if (!r && !opt(a, "dry-run"))
 		printf("/dev/mapper/%s: %s, spare %s\n", name, main.path,
 		       spare.path);
@@ -168,10 +172,10 @@ static const char *state_of(const struct candidate *c, char *buf, size_t size)
 	if (c->open_as[0])
 		snprintf(buf, size, "open as %s", c->open_as);
 	else if (c->newer)
-		snprintf(buf, size, "an old copy: %s is newer (wipe this one: 'wipefs' or 'dmremap create')",
+		snprintf(buf, size, "a copy that is out of use: %s is the right one",
 			 c->newer->spare.path);
 	else if (c->twin)
-		snprintf(buf, size, "%s is the same spare, as new as this; open the right one by hand",
+		snprintf(buf, size, "%s is a copy of it that differs, neither is newer; open the right one by hand, with --this-copy",
 			 c->twin->spare.path);
 	else if (!c->sb.identity[0])
 		snprintf(buf, size, "can be opened: 'dmremap open NAME MAIN %s'",
@@ -312,6 +316,7 @@ const struct command cmd_open = {
 	.opts = { OPT_AREA, OPT_FEATURES,
 		{ "length", "SIZE", "use only so much of the main device" },
 		{ "any-main", NULL, "accept a MAIN whose identity does not match (its size must)" },
+		{ "this-copy", NULL, "open this one although there is another, newer copy of the spare" },
 		{ "dry-run", NULL, "print the dmsetup line, change nothing" } },
 };
 

@@ -3,6 +3,7 @@
  * dmremap: which spare areas there are, and which main devices they are for.
  */
 #include "pairing.h"
+#include "copy.h"
 #include "kstat.h"
 
 #include <sys/sysmacros.h>
@@ -120,6 +121,35 @@ static void compare_copies(struct candidates *list)
 		}
 }
 
+/*
+ * Two copies, as often activated: left by a crash in 'replace'. As long as
+ * nobody has written to either, they are equal, and the first will do.
+ */
+static void settle_twins(struct candidates *list)
+{
+	int i;
+
+	for (i = 0; i < list->nr; i++) {
+		struct candidate *a = list->c[i];
+		struct candidate *b = (struct candidate *)a->twin;
+
+		if (!b || a->newer || b->newer || b->twin != a)
+			continue;
+		if (a->open_as[0] && b->open_as[0])
+			continue;
+		if (a->open_as[0])
+			b->newer = a;
+		else if (b->open_as[0])
+			a->newer = b;
+		else if (areas_equal(&a->spare, a->sb.spare_start, &b->spare,
+				     b->sb.spare_start) == 1)
+			b->newer = a;
+		else
+			continue;
+		a->twin = b->twin = NULL;
+	}
+}
+
 int candidates_find(struct candidates *list, bool deep)
 {
 	struct lookup l = { .list = list, .deep = deep };
@@ -145,6 +175,7 @@ int candidates_find(struct candidates *list, bool deep)
 		}
 	}
 	compare_copies(list);
+	settle_twins(list);
 	free(open);
 	return RC_OK;
 }
@@ -266,4 +297,37 @@ int spare_is_free(const struct device *d, u64 start, u64 len)
 	if (!r && !shared && device_in_use(d))
 		r = fail(RC_REFUSED, "%s is in use: %s", d->path, d->used_by);
 	return r;
+}
+
+bool spare_occupant(const struct device *d, u64 start,
+		    const struct dmr_layout *l, bool whole, char *what,
+		    size_t size)
+{
+	u8 buf[DMR_BLOCK_SIZE];
+	struct dmr_env env;
+	bool found = false;
+	unsigned int i;
+	struct area old;
+
+	if (!area_peek(&old, d, start, AREA_READ)) {
+		snprintf(what, size, "a spare area of dm-remap%s%s, for the main device %s, activated %llu times",
+			 old.sb.label[0] ? " labelled " : "", old.sb.label,
+			 old.sb.identity[0] ? old.sb.identity : "(unnamed)",
+			 ULL(old.sb.activations));
+		area_close(&old);
+		return true;
+	}
+	if (whole && d->content[0]) {
+		snprintf(what, size, "%s", d->content);
+		return true;
+	}
+	/* Without a signature, but not blank either. */
+	if (!env_open(&env, d->path, start, false))
+		for (i = 0; i < DMR_NR_SUPERS && !found; i++)
+			found = !env_read(&env, dmr_layout_super(l, i), 1,
+					  buf) &&
+				memchr_inv(buf, 0, sizeof(buf));
+	env_close(&env);
+	snprintf(what, size, "data of unknown kind");
+	return found;
 }

@@ -56,4 +56,12 @@ u64 target_length(const struct device *main, const struct device *spare,
  */
 int spare_is_free(const struct device *d, u64 start, u64 len);
 
+/*
+ * What would be overwritten by an area there? @whole: a signature on the
+ * device counts. Return: false if it is blank.
+ */
+bool spare_occupant(const struct device *d, u64 start,
+		    const struct dmr_layout *l, bool whole, char *what,
+		    size_t size);
+
 #endif
