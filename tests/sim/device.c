@@ -219,6 +219,7 @@ static void exec_io(struct dmr_io *io, u64 flush_seq)
 		io->status = device_flush(io->dev, flush_seq);
 		if (io->status != BLK_STS_OK)
 			return;
+		io->opf &= ~REQ_PREFLUSH;	/* see tear() */
 	}
 	io->status = device_begin(io->dev, read, io->sector, io->sectors);
 	for (i = 0; i < io->sectors; i++) {
@@ -253,6 +254,7 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 {
 	u64 seq[2] = { W.disk[0].seq, W.disk[1].seq };
 	unsigned int left = nr, i, n;
+	blk_opf_t opf;
 
 	(void)env;
 	if (nr > ARRAY_SIZE(done))
@@ -265,7 +267,9 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 		n = pick(left);
 		for (i = 0; done[i] || n; i++)
 			n -= !done[i];
+		opf = ios[i].opf;
 		exec_io(&ios[i], seq[ios[i].dev]);
+		ios[i].opf = opf;
 		done[i] = true;
 		left--;
 	}
@@ -282,8 +286,9 @@ static void tear(void)
 	for (i = 0; i < nr_pending; i++) {
 		struct dmr_io *io = &pending[i];
 
+		/* A flush comes before all of the data. */
 		if (done[i] || (io->opf & REQ_OP_MASK) == REQ_OP_READ ||
-		    W.disk[io->dev].dead)
+		    W.disk[io->dev].dead || (io->opf & REQ_PREFLUSH))
 			continue;
 		for (k = 0; k < io->sectors; k++) {
 			if (!pick(2))
