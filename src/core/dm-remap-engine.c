@@ -578,10 +578,13 @@ int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 	if (e->mode != DMR_MODE_RW)
 		return 0;
 	store->sb.activations++;
-	if (store->copies_whole != BIT(DMR_NR_COPIES) - 1)
+	if (store->copies_whole != BIT(DMR_NR_COPIES) - 1) {
+		/* Should it be readable one day, it is out of date by then. */
+		dmr_store_write_super(store);
 		dmr_spare_failed(e, "a damaged copy of the slot table cannot be repaired");
-	else if (dmr_store_commit(store) || dmr_store_write_super(store))
+	} else if (dmr_store_commit(store) || dmr_store_write_super(store)) {
 		dmr_spare_failed(e, "the metadata cannot be written");
+	}
 	dmr_store_forget_staged(store);
 	watch_level(e);
 	return 0;

@@ -201,6 +201,13 @@ struct dmr_super {
 	u32 incompat;
 	u64 spare_start;	/* sector of the spare device, as a check */
 	u64 hwm;		/* table blocks in use; none beyond is trusted */
+	/*
+	 * If not 0: copy of the table of which a block could not be read nor
+	 * repaired. Nothing in it with this sequence number or a later one may
+	 * be believed, should it be readable again: it was not seen when the
+	 * device was activated, and main may have been written since.
+	 */
+	u64 distrust[DMR_NR_COPIES];
 	u64 main_sectors;
 	u32 main_lbs;		/* logical block size of main, bytes */
 	char identity[DMR_IDENTITY_LEN];

@@ -386,6 +386,20 @@ static void read_run(struct loader *l, u64 table, u32 nr)
 	}
 }
 
+static enum dmr_verdict decode(const struct dmr_store *store, unsigned int copy,
+			       u64 table, const void *buf, u64 *seq, u64 *words)
+{
+	u64 limit = store->sb.distrust[copy];
+	enum dmr_verdict verdict;
+
+	verdict = dmr_table_decode(store->sb.uuid, table, store->main_blocks,
+				   dmr_layout_entries(&store->sb.layout, table),
+				   buf, seq, words);
+	if (verdict == DMR_OK && limit && *seq >= limit)
+		return DMR_DAMAGED;
+	return verdict;
+}
+
 static int load_table(struct loader *l, u64 table, u32 i)
 {
 	struct dmr_store *store = l->store;
@@ -395,11 +409,9 @@ static int load_table(struct loader *l, u64 table, u32 i)
 	unsigned int copy, use, e;
 
 	for (copy = 0; copy < DMR_NR_COPIES; copy++)
-		verdict[copy] = dmr_table_decode(store->sb.uuid, table,
-						 store->main_blocks, nr,
-						 l->buf[copy] +
-						 i * DMR_BLOCK_SIZE,
-						 &seq[copy], l->words[copy]);
+		verdict[copy] = decode(store, copy, table,
+				       l->buf[copy] + i * DMR_BLOCK_SIZE,
+				       &seq[copy], l->words[copy]);
 	if (verdict[0] != DMR_OK && verdict[1] != DMR_OK) {
 		say(l->why, "neither copy of slot table block %llu is valid; see 'dmremap check'",
 		    table);
@@ -455,6 +467,7 @@ static void repair(struct loader *l)
 static int load_tables(struct loader *l)
 {
 	struct dmr_store *store = l->store;
+	unsigned int copy;
 	u64 table = 0;
 	u32 i, nr;
 	int r;
@@ -478,6 +491,15 @@ static int load_tables(struct loader *l)
 	store->cursor = 0;
 	if (l->nr_repairs)
 		repair(l);
+	if (store->read_only)
+		return 0;
+	/* To be written with the next superblock. */
+	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		if (store->copies_whole & BIT(copy))
+			store->sb.distrust[copy] = 0;
+		else if (!store->sb.distrust[copy])
+			store->sb.distrust[copy] = store->seq;
+	}
 	return 0;
 }
 
@@ -554,7 +576,5 @@ enum dmr_verdict dmr_store_read_table(struct dmr_store *store,
 
 	if (dmr_meta_read(store->env, block, 1, store->buf) != BLK_STS_OK)
 		return DMR_DAMAGED;
-	return dmr_table_decode(store->sb.uuid, table, store->main_blocks,
-				dmr_layout_entries(&store->sb.layout, table),
-				store->buf, seq, words);
+	return decode(store, copy, table, store->buf, seq, words);
 }

@@ -78,6 +78,11 @@ blk_status_t ram_fail_writes(struct dmr_env *env, const struct dmr_io *io)
 	return fail_op(env, io, REQ_OP_WRITE);
 }
 
+blk_status_t ram_fail_block(struct dmr_env *env, const struct dmr_io *io)
+{
+	return touches(io, env->fault_block) ? BLK_STS_MEDIUM : BLK_STS_OK;
+}
+
 blk_status_t ram_fail_all(struct dmr_env *env, const struct dmr_io *io)
 {
 	(void)env;

@@ -305,6 +305,41 @@ static void damaged_copy_is_repaired(void **state)
 	}
 }
 
+/*
+ * A copy that can neither be read nor repaired, and is readable later: it may
+ * be newer than what the device has been running with since.
+ */
+static void unreadable_copy_comes_back(void **state)
+{
+	struct spare s;
+
+	(void)state;
+	spare_new(&s, LEN);
+	commit_one(&s, 5, live(55));
+	/* The power goes when copy A has the change, and B has not. */
+	s.env->cut = 1;
+	assert_int_equal(commit_one(&s, 6, live(66)), -EIO);
+	s.env->cut = -1;
+	s.env->fault = ram_fail_block;
+	s.env->fault_block = copy_at(&s, 0, 0);
+	assert_int_equal(spare_reload(&s), 0);
+	assert_int_equal(s.store.copies_whole, 2);
+	assert_int_equal(dmr_store_word(&s.store, 6), 0);
+	assert_int_equal(dmr_store_write_super(&s.store), 0);
+	s.env->fault = NULL;
+	assert_int_equal(spare_reload(&s), 0);
+	assert_int_equal(s.store.copies_whole, 3);
+	assert_int_equal(s.store.repaired, 1);
+	assert_int_equal(dmr_store_word(&s.store, 5), live(55));
+	assert_int_equal(dmr_store_word(&s.store, 6), 0);
+	assert_int_equal(dmr_store_write_super(&s.store), 0);
+	assert_int_equal(commit_one(&s, 6, live(67)), 0);
+	spare_spoil(&s, copy_at(&s, 1, 0));
+	assert_int_equal(spare_reload(&s), 0);
+	assert_int_equal(dmr_store_word(&s.store, 6), live(67));
+	spare_free(&s);
+}
+
 static void read_only_repairs_nothing(void **state)
 {
 	struct spare s;
@@ -566,6 +601,7 @@ int main(void)
 		cmocka_unit_test(virtual_slots),
 		cmocka_unit_test(torn_commits),
 		cmocka_unit_test(damaged_copy_is_repaired),
+		cmocka_unit_test(unreadable_copy_comes_back),
 		cmocka_unit_test(read_only_repairs_nothing),
 		cmocka_unit_test(both_copies_damaged),
 		cmocka_unit_test(misplaced_tables),
