@@ -130,7 +130,6 @@ layered_table() {
 		w) echo "$first $n delay $ok 0 $err 0 $ok 0" ;;
 		r) echo "$first $n delay $err 0 $ok 0 $ok 0" ;;
 		slow) echo "$first $n delay $err 2000 $err 2000 $ok 0" ;;
-		flush) echo "$first $n delay $ok 0 $ok 0 $err 0" ;;
 		end) ;;
 		*) fail "layered: $spec?" ;;
 		esac

@@ -426,7 +426,9 @@ test_reads_failed() { [ "$(field reads_failed)" -ge 1 ]; }
 t_flush() {
 	disk main 16 cache_size=1
 	disk spare 4
-	layered ill /dev/main flush:0-32767
+	dmsetup create dead --table "0 32768 flakey /dev/main 0 0 100000"
+	dmsetup create ill --table \
+		"0 32768 delay /dev/main 0 0 /dev/main 0 0 /dev/mapper/dead 0 0"
 	remap /dev/mapper/ill /dev/spare
 	vmio write $R 1000 8 2
 	io_error vmio flush $R
@@ -454,39 +456,15 @@ t_discard() {
 	vmio check $R 1000 8 3
 }
 
-# write-zeroes over bad blocks is absorbed like a write
-t_write_zeroes() {
-	disk main 16
-	disk spare 4
-	# A loop device over a disk knows write-zeroes, null_blk does not. The
-	# limits are those that both main and spare have.
-	losetup --direct-io=on /dev/loop0 /dev/main
-	losetup --direct-io=on /dev/loop1 /dev/spare
-	remap /dev/loop0 /dev/loop1
-	[ "$(cat /sys/block/dm-0/queue/write_zeroes_max_bytes)" -gt 0 ] ||
-		fail "write-zeroes is not offered"
-	vmio fill $R 0 32768 2
-	bad main 1003 8192-8215
-	vmio zero $R 900 200
-	vmio check $R 892 8 2
-	vmio check $R 900 200 0
-	vmio check $R 1100 8 2
-	vmio zero $R 4096 16384
-	vmio check $R 4096 16384 0
-	vmio check $R 4000 96 2
-	vmio check $R 20480 96 2
-	is remappings=4 slots_used=4 mode=rw
-}
-
 # a command that main does not know costs no slot
 t_unsupported() {
 	mkdir -p /mnt/tmp
 	mount -t tmpfs tmpfs /mnt/tmp
-	truncate -s 16M /mnt/tmp/file
-	disk spare 4
+	truncate -s 16M /mnt/tmp/main
+	truncate -s 4M /mnt/tmp/spare
 	# A loop device over tmpfs offers write-zeroes and then cannot do it.
-	losetup /dev/loop0 /mnt/tmp/file
-	losetup --direct-io=on /dev/loop1 /dev/spare
+	losetup /dev/loop0 /mnt/tmp/main
+	losetup /dev/loop1 /mnt/tmp/spare
 	remap /dev/loop0 /dev/loop1
 	[ "$(cat /sys/block/dm-0/queue/write_zeroes_max_bytes)" -gt 0 ] ||
 		fail "write-zeroes is not offered"

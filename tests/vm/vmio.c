@@ -35,6 +35,7 @@ static const char usage_text[] =
 "  syncwrite DEV SECTOR COUNT TAG  the same, durable on return (FUA)\n"
 "  fill DEV SECTOR COUNT TAG       write a pattern, 1 MiB at a time\n"
 "  check DEV SECTOR COUNT TAG      compare with the pattern (tag 0: zeroes)\n"
+"  whole DEV SECTOR COUNT          every sector holds a pattern that was written there\n"
 "  read DEV SECTOR COUNT           read in one go, look at nothing\n"
 "  zero|discard DEV SECTOR COUNT   BLKZEROOUT, BLKDISCARD\n"
 "  flush DEV                       fsync()\n"
@@ -49,6 +50,7 @@ static const char usage_text[] =
 "  verify DEV FIRST SECTORS MODEL [errors]   compare all with the model\n"
 "  sync DEV SECTORS SEED OPS [CUT]  writes with O_DSYNC, each known by SEED and\n"
 "      its number; after the last, \"powercut\" goes to the file CUT\n"
+"  memory MIB                      fill so much memory and compare it, twice\n"
 "  syncmodel SECTORS SEED OPS MODEL  the model of that, over a disk of tag 1\n"
 "Exit status: 0; 1 data differs; 2 wrong usage; otherwise the errno\n";
 
@@ -302,6 +304,26 @@ static void check(uint64_t sector, uint64_t n, uint32_t tag)
 	}
 }
 
+/* Each sector is from some write to this very sector, and is whole. */
+static void check_whole(uint64_t sector, uint64_t n)
+{
+	char *buf = buffer(MAX_SECTORS);
+	uint32_t i, len;
+
+	for (; n; sector += len, n -= len) {
+		len = n < MAX_SECTORS ? n : MAX_SECTORS;
+		need(get(buf, sector, len), "read", sector, len);
+		for (i = 0; i < len; i++) {
+			const uint64_t *p = (void *)(buf + i * 512UL);
+			uint32_t tag = p[0] >> 32;
+
+			if ((uint32_t)p[0] != MAGIC || !tag || tag == ANY ||
+			    !is(p, sector + i, tag, tag))
+				wrong(p, sector + i, 1, ANY);
+		}
+	}
+}
+
 /* Read and compare; sectors one by one where the whole cannot be read. */
 static void verify(uint64_t sector, uint32_t n, const struct tags *m,
 		   bool errors, char *buf)
@@ -516,6 +538,24 @@ static int range_ioctl(unsigned long request, uint64_t sector, uint64_t n)
 	return ioctl(fd, request, range) ? errno : 0;
 }
 
+/* More than there is memory for: it goes to swap and comes back. */
+static void memory(uint64_t mib)
+{
+	uint64_t sectors = mib * 2048, i;
+	char *buf = malloc(sectors * 512);
+	uint32_t tag;
+
+	if (!buf)
+		die(ENOMEM, "out of memory");
+	for (tag = 1; tag <= 2; tag++) {
+		for (i = 0; i < sectors; i++)
+			make_sector(tag, i, buf + i * 512);
+		for (i = 0; i < sectors; i++)
+			if (!is(buf + i * 512, i, tag, tag))
+				wrong(buf + i * 512, i, tag, tag);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *c = argc > 1 ? argv[1] : "";
@@ -530,13 +570,18 @@ int main(int argc, char **argv)
 			   argv[5]);
 		return 0;
 	}
+	if (COMMAND("memory", 1, 1)) {
+		memory(number(argv[2]));
+		return 0;
+	}
 	if (argc < 3) {
 		fputs(usage_text, stderr);
 		return 2;
 	}
 	if (!strcmp(c, "syncwrite") || !strcmp(c, "sync"))
 		flags |= O_DSYNC;
-	if (!strcmp(c, "read") || !strcmp(c, "check") || !strcmp(c, "verify"))
+	if (!strcmp(c, "read") || !strcmp(c, "check") ||
+	    !strcmp(c, "whole") || !strcmp(c, "verify"))
 		flags = O_RDONLY | O_DIRECT;
 	for (i = 3; i < argc && i < 7 && argv[i][0] >= '0' && argv[i][0] <= '9';
 	     i++)
@@ -549,6 +594,8 @@ int main(int argc, char **argv)
 		fill(a[0], a[1], a[2]);
 	else if (COMMAND("check", 4, 4))
 		check(a[0], a[1], a[2]);
+	else if (COMMAND("whole", 3, 3))
+		check_whole(a[0], a[1]);
 	else if (COMMAND("read", 3, 3))
 		need(get(buffer(a[1]), a[0], a[1]), "read", a[0], a[1]);
 	else if (COMMAND("zero", 3, 3))

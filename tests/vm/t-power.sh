@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Power cuts, and drives that fail outside of the guest.
+# own VM
+
+ILL_W="w:1000-1100 w:8192-8703 w:30000 w:65000-66000 w:100000-100400"
+ILL_RW=${ILL_W//w:/rw:}
+
+# after an acknowledged write the power goes off at once: it is there, three times
+t_acknowledged() {
+	local drives=(-d "$work/main.img:size=64M,serial=main" -d "$work/spare.img:size=16M,serial=spare")
+
+	ends 99 vm "${drives[@]}" in_first
+	ends 99 vm "${drives[@]}" in_second
+	vm "${drives[@]}" in_third
+}
+# The drives' memory is a file, the bad blocks are made anew each time: first
+# they fail writes only, later also reads, so that nothing can come from them.
+bring_up() {
+	# shellcheck disable=SC2086
+	layered ill /dev/lab/main $1
+	remap /dev/mapper/ill /dev/lab/spare
+}
+cut_after() { vmio sync $R 131072 "$1" "$2" /dev/virtio-ports/lab.power; }
+in_first() {
+	vmio fill /dev/lab/main 0 131072 1
+	bring_up "$ILL_W"
+	cut_after 1 150
+}
+in_second() {
+	vmio syncmodel 131072 1 150 model
+	bring_up "$ILL_RW"
+	vmio verify $R 0 131072 model errors
+	# A sector that was never written may be unreadable; one that was is not.
+	sync_written 1 150
+	at_least remappings 10
+	vmio fill $R 0 131072 1
+	# And with the load of others when the power goes.
+	vmio storm $R 120000 4096 4 100 other >/dev/null 2>&1 &
+	vmio sync $R 118000 2 200 /dev/virtio-ports/lab.power
+}
+in_third() {
+	vmio syncmodel 118000 2 200 model
+	bring_up "$ILL_RW"
+	vmio verify $R 0 118000 model
+	is mode=rw superblocks=3/3
+	# The others were in the middle of something: readable, at the least.
+	vmio read $R 120000 2048
+	vmio read $R 122048 2048
+	dmsetup remove remap
+	bring_up "$ILL_RW"
+	is table_copies=2/2
+	vmio verify $R 0 118000 model
+}
+# What was written by "vmio sync" must be readable, over bad blocks, too.
+sync_written() {
+	local r n=0
+
+	for r in 1000 8192 8300 8700 30000 65000 66000 100000; do
+		! vmio read $R $r 1 2>/dev/null || n=$((n + 1))
+	done
+	[ $n -ge 4 ] || fail "only $n of the bad sectors that were written can be read"
+}
+
+# power cuts at any moment of an absorbing load, five in a row
+t_any_moment() {
+	local i delay drives=(-d "$work/main.img:size=16M,serial=main" -d "$work/spare.img:size=8M,serial=spare")
+
+	for i in 1 2 3; do
+		delay=1.$((RANDOM % 9))
+		ends 99 vm -K $delay -e "ROUND=$i" "${drives[@]}" in_moment
+	done
+	vm -e "ROUND=4" "${drives[@]}" in_moment_end
+}
+moment_up() {
+	layered ill /dev/lab/main w:0-16383
+	remap /dev/mapper/ill /dev/lab/spare
+}
+in_moment() {
+	[ "$ROUND" != 1 ] || vmio fill /dev/lab/main 0 32768 1
+	moment_up
+	# All sectors are from a write to this very sector, none is torn.
+	vmio whole $R 0 32768
+	is superblocks=3/3 lost_sectors=0
+	vmio storm $R 0 32768 8 100 model >/dev/null || true
+}
+in_moment_end() {
+	moment_up
+	vmio whole $R 0 32768
+	is mode=rw superblocks=3/3 lost_sectors=0
+	at_least remappings 8
+}
+
+# a SCSI disk with medium errors of its own (real sense data), and a virtio disk
+# that fails write-zeroes
+t_drives() {
+	errors "$work/scsi.conf" 61 2003 2004 40000
+	errors "$work/virtio.conf" 5 3000 9001
+	vm -d "$work/a.img:size=32M,serial=scsi,if=scsi,blkdebug=$work/scsi.conf" \
+		-d "$work/b.img:size=32M,serial=virtio,blkdebug=$work/virtio.conf,discard" \
+		-d "$work/c.img:size=8M,serial=spare" in_drives
+}
+# errors FILE ERRNO SECTOR...
+errors() {
+	local file=$1 errno=$2 sector iotype
+	shift 2
+	for sector; do
+		for iotype in read write write-zeroes; do
+			printf '[inject-error]\nevent = "none"\niotype = "%s"\nsector = "%s"\nerrno = "%s"\n\n' \
+				$iotype "$sector" "$errno"
+		done
+	done >"$file"
+}
+in_drives() {
+	lost vmio read /dev/lab/scsi 2000 8
+	logged "Sense Key : Medium Error"
+	remap /dev/lab/scsi /dev/lab/spare 0 spare_length 4096
+	vmio fill $R 0 65536 1
+	vmio check $R 0 65536 1
+	is remappings=2 propagated=0
+	vmio sweep $R 65536 5 60 model
+	lost vmio write /dev/lab/scsi 40000 1 2
+	dmsetup remove remap
+	remap /dev/lab/scsi /dev/lab/spare 0
+	vmio verify $R 0 65536 model
+	is remappings=2
+	dmsetup remove remap
+	# A read finds out first.
+	remap /dev/lab/scsi /dev/lab/spare 0 format
+	lost vmio read $R 40000 8
+	is known_bad=0 remappings=1 rescued=1
+	vmio write $R 40000 8 3
+	vmio check $R 40000 8 3
+	dmsetup remove remap
+
+	io_error vmio zero /dev/lab/virtio 2900 200
+	remap /dev/lab/virtio /dev/lab/spare 0 format
+	[ "$(cat /sys/block/dm-0/queue/write_zeroes_max_bytes)" -gt 0 ] ||
+		fail "write-zeroes is not offered"
+	vmio fill $R 0 2990 2
+	vmio fill $R 3010 20000 2
+	vmio zero $R 2900 200
+	vmio zero $R 8000 2000
+	vmio check $R 2900 200 0
+	vmio check $R 8000 2000 0
+	vmio check $R 0 2900 2
+	vmio check $R 3100 4900 2
+	vmio check $R 10000 10000 2
+	is remappings=2 propagated=0 mode=rw
+	# Once remapped, by the fast path.
+	vmio write $R 3000 8 3
+	vmio zero $R 2990 20
+	vmio check $R 2990 20 0
+	is remappings=2
+	# Discards, with blocks of which one part is on the spare.
+	vmio write $R 3000 8 3
+	vmio discard $R 2944 128
+	vmio write $R 3000 1 4
+	vmio check $R 3000 1 4
+	is remappings=2
+}
