@@ -553,6 +553,15 @@ int dmr_store_load(struct dmr_store *store, struct dmr_env *env,
 	if (store->buf && store->table_words && l.buf[0] && l.buf[1] &&
 	    l.words[0] && l.words[1] && l.repair[0] && l.repair[1])
 		r = dmr_store_alloc_words(store, sb->layout.nr_tables);
+	/*
+	 * What is about to be read, and relied upon, may be left of a commit
+	 * that failed half-way, and be in the cache of the spare only.
+	 */
+	if (!r && dmr_env_flush(env, DMR_SPARE) != BLK_STS_OK &&
+	    dmr_env_flush(env, DMR_SPARE) != BLK_STS_OK) {
+		say(why, "spare cannot be flushed");
+		r = -EIO;
+	}
 	if (!r)
 		r = check_supers(store);
 	if (!r)

@@ -141,8 +141,8 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
  * @sb: from dmr_store_probe()
  * @read_only: write nothing, now or later
  *
- * Repairs a copy that is damaged or old from the other one, once all of the
- * table has been found to be sound.
+ * Flushes the spare first. Repairs a copy that is damaged or old from the other
+ * one, once all of the table has been found to be sound.
  *
  * Return: 0, -EUCLEAN if neither copy of some block is valid, -EIO, -ENOMEM.
  */

@@ -4,6 +4,8 @@
  */
 #include "sim.h"
 
+#include "exhaust.h"
+
 static u64 rng;
 static const u32 *given;
 static u32 nr_given;
@@ -11,6 +13,7 @@ static u32 max_choices;
 
 u32 *choices;
 u32 nr_choices;
+u32 *choice_max;
 bool tracing;
 
 static u64 next(void)
@@ -49,7 +52,10 @@ u32 pick(u32 n)
 	if (nr_choices == max_choices) {
 		max_choices = max_choices * 2 + 4096;
 		choices = realloc(choices, max_choices * sizeof(*choices));
+		choice_max = realloc(choice_max,
+				     max_choices * sizeof(*choice_max));
 	}
+	choice_max[nr_choices] = n;
 	choices[nr_choices++] = c;
 	return c;
 }

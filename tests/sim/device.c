@@ -299,7 +299,7 @@ static void tear(void)
 				req_sector_get(io->req, io->req_sector + k,
 					       data);
 			disk_write(&W.disk[io->dev], io->sector + k, data,
-				   false);
+				   W.every_pattern);
 		}
 	}
 	nr_pending = 0;
@@ -307,6 +307,7 @@ static void tear(void)
 
 void device_crash(void)
 {
+	W.cut_from = nr_choices;
 	/* Now, while the memory of the I/Os is there. */
 	tear();
 	world_tear();

@@ -1,9 +1,430 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-remap simulator: exhaustive mode.
+ *
+ * A scenario is a short script. It is run once as it stands; then once for each
+ * of its I/Os, with a crash at that I/O, and that for each pattern of what may
+ * be left of the sectors that were in flight or in a cache. Where there are too
+ * many patterns, the extremes and a random choice of them are taken. Then with
+ * a second crash at each I/O of the recovery.
+ */
+#include <sys/wait.h>
+#include <unistd.h>
 #include "sim.h"
+#include "device.h"
+#include "exhaust.h"
 
+#define MAX_LINES	200
+#define MAX_PATTERNS	600	/* for one crash; more are sampled */
+#define SAMPLES		150
+#define ULLA(x)		((unsigned long long)(x))
+
+static char line[MAX_LINES][100];
+static u32 nr_lines;
+static u64 runs;
+
+struct cut {
+	u64 at;			/* crash at this I/O; 0: after the last one */
+	u64 again;		/* and at this I/O of the recovery; 0: never */
+	u32 from[2], to[2];	/* the choices that were made about what is left */
+	u64 recovery_ios;
+	bool happened;
+};
+
+static struct cut C;
+
+/*--------------------------------------------------------------------
+ * Scripts
+ *--------------------------------------------------------------------
+ */
+
+static void read_script(const char *path)
+{
+	FILE *f = fopen(path, "r");
+
+	if (!f) {
+		perror(path);
+		exit(2);
+	}
+	nr_lines = 0;
+	while (nr_lines < MAX_LINES && fgets(line[nr_lines], 100, f)) {
+		line[nr_lines][strcspn(line[nr_lines], "#\n")] = '\0';
+		if (line[nr_lines][strspn(line[nr_lines], " \t")])
+			nr_lines++;
+	}
+	fclose(f);
+}
+
+static void bad_line(const char *text)
+{
+	printf("what is \"%s\"?\n", text);
+	exit(2);
+}
+
+static u8 op_of(const char *word)
+{
+	return !strcmp(word, "read") ? REQ_OP_READ :
+	       !strcmp(word, "write") ? REQ_OP_WRITE :
+	       !strcmp(word, "zeroes") ? REQ_OP_WRITE_ZEROES :
+	       !strcmp(word, "discard") ? REQ_OP_DISCARD :
+	       !strcmp(word, "flush") ? REQ_OP_FLUSH : 255;
+}
+
+static void spoil(const char *where, const char *how, u64 at, u32 n, bool good)
+{
+	struct disk *d = &W.disk[DMR_SPARE];
+	u64 sector = at;
+	u8 bad = 0;
+
+	if (!strcmp(where, "main"))
+		d = &W.disk[DMR_MAIN];
+	else if (!strcmp(where, "slot"))
+		sector = dmr_store_slot_sector(&W.engine.store, at);
+	else if (!strncmp(where, "table", 5))
+		sector = dmr_layout_table(&W.engine.store.sb.layout,
+					  where[5] == 'B', at) * 8;
+	else if (!strcmp(where, "super"))
+		sector = dmr_layout_super(&W.engine.store.sb.layout, at) * 8;
+	if (strchr(how, 'w'))
+		bad |= BAD_WRITE;
+	if (strchr(how, 'r'))
+		bad |= BAD_READ;
+	trace("%s %s %llu+%u %s", good ? "good" : "bad", where, ULLA(at), n,
+	      how);
+	for (; n--; sector++) {
+		if (good)
+			d->bad[sector] &= ~bad;
+		else
+			d->bad[sector] |= bad;
+		if (d == &W.disk[DMR_SPARE])
+			W.any_spare_fault = true;
+		else
+			W.main_fault[sector / 8] = 1;
+	}
+}
+
+static void admin(const char *word, u64 a, u64 b)
+{
+	struct dmr_tally t = { 0 };
+	u64 done = 0;
+	int r = 0;
+
+	trace("%s %llu %llu", word, ULLA(a), ULLA(b));
+	W.in_engine = true;
+	do {
+		u64 n = min_t(u64, b - done, DMR_BATCH);
+
+		if (!strcmp(word, "evacuate"))
+			r = dmr_engine_evacuate(&W.engine, a + done, n, &t);
+		else if (!strcmp(word, "mark"))
+			r = dmr_engine_mark_bad(&W.engine, a + done, n, &t);
+		else if (!strcmp(word, "release"))
+			r = dmr_engine_release(&W.engine, a + done, n, false,
+					       &t);
+		else if (!strcmp(word, "forget"))
+			r = dmr_engine_release(&W.engine, a + done, n, true,
+					       &t);
+		else if (!strcmp(word, "grow"))
+			r = dmr_engine_grow(&W.engine, a);
+		else
+			bad_line(word);
+		done += n;
+	} while (!r && done < b);
+	W.in_engine = false;
+	trace("%s: %d, done %llu skipped %llu failed %llu", word, r,
+	      ULLA(t.done), ULLA(t.skipped), ULLA(t.failed));
+	check_mode();
+}
+
+static void run_line(const char *text)
+{
+	char word[20] = "", what[20] = "", how[20] = "";
+	unsigned long long a = 0, b = 0;
+	const char *rest = text;
+	bool start = false;
+
+	sscanf(text, "%19s", word);
+	if (!strcmp(word, "start")) {
+		start = true;
+		rest = strstr(text, "start") + 5;
+		sscanf(rest, "%19s", word);
+	}
+	if (op_of(word) != 255) {
+		sscanf(rest, "%*s %llu %llu %19s", &a, &b, how);
+		world_start(op_of(word), a, b, !strcmp(how, "fua"), false);
+		if (!start)
+			world_settle();
+	} else if (!strcmp(word, "settle")) {
+		world_settle();
+	} else if (!strcmp(word, "map")) {
+		world_event();
+	} else if (!strcmp(word, "engine")) {
+		world_run_engine();
+	} else if (!strcmp(word, "verify")) {
+		verify_all(false);
+	} else if (!strcmp(word, "reload")) {
+		reload();
+	} else if (!strcmp(word, "concurrent")) {
+		W.profile.concurrent = true;
+	} else if (!strcmp(word, "bad") || !strcmp(word, "good")) {
+		if (sscanf(text, "%*s %19s %19s %llu %llu", what, how, &a,
+			   &b) != 4)
+			bad_line(text);
+		spoil(what, how, a, b, word[0] == 'g');
+	} else {
+		if (sscanf(text, "%*s %llu %llu", &a, &b) < 1)
+			bad_line(text);
+		admin(word, a, b);
+	}
+}
+
+/*--------------------------------------------------------------------
+ * One run
+ *--------------------------------------------------------------------
+ */
+
+static void cut_power(unsigned int n)
+{
+	/* device_crash() has begun to choose at W.cut_from. */
+	C.from[n] = W.cut_from;
+	power_off();
+	C.to[n] = nr_choices;
+}
+
+static void recover(void)
+{
+	volatile u64 before = W.ios;
+
+	if (setjmp(W.crash)) {
+		cut_power(1);
+	} else if (C.again) {
+		W.crash_at = W.ios + C.again;
+		load();
+		W.crash_at = NEVER;
+		C.recovery_ios = W.ios - before;
+		device_crash();
+	}
+	if (setjmp(W.crash))
+		violation("a crash where there should be none");
+	before = W.ios;
+	if (load())
+		return;
+	if (!C.again)
+		C.recovery_ios = W.ios - before;
+	W.settled = true;
+	verify_all(true);
+	W.settled = false;
+	/* And once more, to see that nothing changes any more. */
+	reload();
+	if (W.loaded)
+		verify_all(false);
+}
+
+/* Returns the number of I/Os of the script. */
+static u64 run_script(const u32 *list, u32 nr)
+{
+	volatile u64 first, ios = 0;
+	volatile u32 i;
+	unsigned int a, b;
+
+	runs++;
+	choices_from_list(list, nr);
+	world_init();
+	W.every_pattern = true;
+	W.tuning.read_retries = 2;
+	if (sscanf(line[0], "main %u", &a) != 1 ||
+	    sscanf(line[1], "spare %u of %u", &W.spare_blocks, &b) != 2)
+		bad_line(line[0]);
+	W.main_sectors = a;
+	W.area.area_blocks = W.spare_blocks;
+	W.spare_blocks = b;
+	format_and_load();
+	W.area.area_blocks = 0;
+	first = W.ios;
+	C.happened = false;
+	if (setjmp(W.crash)) {
+		C.happened = true;
+		cut_power(0);
+		recover();
+		goto out;
+	}
+	W.crash_at = C.at ? W.ios + C.at : NEVER;
+	for (i = 2; i < nr_lines; i++)
+		run_line(line[i]);
+	world_settle();
+	ios = W.ios - first;
+	if (!C.at) {
+		verify_all(false);
+		W.crash_at = NEVER;
+		device_crash();
+	}
+out:
+	world_drop_all();
+	if (W.loaded) {
+		W.loaded = false;
+		dmr_engine_exit(&W.engine);
+	}
+	sim_free_all();
+	return ios;
+}
+
+/*--------------------------------------------------------------------
+ * All of them
+ *--------------------------------------------------------------------
+ */
+
+static u32 *list;
+static u32 nr_list;
+
+static void first_list(void)
+{
+	nr_list = 0;
+}
+
+/* The next combination of the choices about crash @n, the last one first. */
+static bool next_list(unsigned int n)
+{
+	u32 i = min(C.to[n], MAX_LIST);
+
+	while (i-- > C.from[n]) {
+		if (choices[i] + 1 < choice_max[i]) {
+			memcpy(list, choices, i * sizeof(*list));
+			list[i] = choices[i] + 1;
+			nr_list = i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* 0: nothing is left; 1: the newest of all; 2 and 3: every other one. */
+static void extreme_list(unsigned int n, unsigned int how)
+{
+	u32 i;
+
+	memcpy(list, choices, C.from[n] * sizeof(*list));
+	for (i = C.from[n]; i < MAX_LIST; i++)
+		list[i] = how == 1 || (how > 1 && (i ^ how) & 1);
+	nr_list = MAX_LIST;
+}
+
+static void random_list(u64 *rng)
+{
+	u32 i;
+
+	memcpy(list, choices, C.from[0] * sizeof(*list));
+	for (i = C.from[0]; i < MAX_LIST; i++) {
+		*rng = *rng * 6364136223846793005ULL + 1442695040888963407ULL;
+		list[i] = *rng >> 33;
+	}
+	nr_list = MAX_LIST;
+}
+
+static void all_patterns(u64 *rng)
+{
+	u32 n = 0, i;
+
+	first_list();
+	do {
+		run_script(list, nr_list);
+	} while (++n < MAX_PATTERNS && next_list(0));
+	if (n < MAX_PATTERNS)
+		return;
+	for (i = 0; i < SAMPLES; i++) {
+		random_list(rng);
+		run_script(list, nr_list);
+	}
+}
+
+static void all_recoveries(void)
+{
+	unsigned int how, how2;
+	u64 ios;
+
+	for (how = 0; how < 3; how++) {
+		C.again = 0;
+		first_list();
+		run_script(list, nr_list);
+		extreme_list(0, how);
+		run_script(list, nr_list);
+		ios = C.recovery_ios;
+		for (C.again = 1; C.again <= ios; C.again++) {
+			for (how2 = 0; how2 < 4; how2++) {
+				first_list();
+				run_script(list, nr_list);
+				extreme_list(0, how);
+				run_script(list, nr_list);
+				extreme_list(1, how2);
+				run_script(list, nr_list);
+			}
+		}
+	}
+	C.again = 0;
+}
+
+static void one_scenario(const char *path)
+{
+	u64 ios, rng = 1;
+
+	read_script(path);
+	memset(&C, 0, sizeof(C));
+	list = calloc(MAX_LIST, sizeof(*list));
+	ios = run_script(NULL, 0);
+	all_patterns(&rng);		/* a crash after the last one */
+	for (C.at = 1; C.at <= ios; C.at++) {
+		alarm(120);
+		all_patterns(&rng);
+		all_recoveries();
+	}
+	printf("%-40s %6llu I/Os, %8llu runs\n", path, ULLA(ios), ULLA(runs));
+}
+
+/* -v: only tell the story of the script. */
 int exhaust_main(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	return 0;
+	u32 passed = 0, failed = 0;
+	int i, status;
+	pid_t pid;
+
+	for (i = 0; i < argc; i++) {
+		fflush(NULL);
+		pid = fork();
+		if (!pid) {
+			if (tracing) {
+				read_script(argv[i]);
+				run_script(NULL, 0);
+			} else {
+				one_scenario(argv[i]);
+			}
+			exit(0);
+		}
+		waitpid(pid, &status, 0);
+		if (!status) {
+			passed++;
+			continue;
+		}
+		failed++;
+		printf("%s fails\n", argv[i]);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 3 && !tracing) {
+			fflush(NULL);
+			pid = fork();
+			if (!pid) {
+				read_script(argv[i]);
+				C = *(struct cut *)shared_notes();
+				tracing = true;
+				nr_list = shared_list(&list);
+				run_script(list, nr_list);
+				exit(0);
+			}
+			waitpid(pid, NULL, 0);
+		}
+	}
+	printf("sim scenarios: %u passed, %u failed\n", passed, failed);
+	return failed ? 1 : 0;
+}
+
+/* What a violation has to remember beside the choices. */
+void exhaust_note(void *notes)
+{
+	*(struct cut *)notes = C;
 }

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "sim.h"
+#include "exhaust.h"
 
 #define MAX_SHARED	(1U << 20)
 #define MAX_JOBS	16
@@ -37,6 +38,7 @@ static struct shared {
 	struct worker worker[MAX_JOBS];
 	u32 nr;
 	char why[1000];
+	char notes[200];
 	u32 list[MAX_SHARED];
 } *S;
 
@@ -52,9 +54,21 @@ void violation(const char *fmt, ...)
 	if (tracing || !quiet)
 		printf("VIOLATION: %s\n", S->why);
 	fflush(stdout);
+	exhaust_note(S->notes);
 	S->nr = min_t(u32, nr_choices, MAX_SHARED);
 	memcpy(S->list, choices, S->nr * sizeof(u32));
 	_exit(3);
+}
+
+void *shared_notes(void)
+{
+	return S->notes;
+}
+
+u32 shared_list(u32 **list)
+{
+	*list = S->list;
+	return S->nr;
 }
 
 static double seconds(void)
@@ -345,7 +359,7 @@ int main(int argc, char **argv)
 	u64 seed = 1, n = 1000;
 	double limit = 0;
 	u32 jobs = 1;
-	bool cases = false, no_shrink = false;
+	bool cases = false, scenarios = false, no_shrink = false;
 	int c;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -375,11 +389,14 @@ int main(int argc, char **argv)
 			cases = true;
 			break;
 		case 'x':
-			return exhaust_main(argc - optind, argv + optind);
+			scenarios = true;
+			break;
 		default:
 			return 2;
 		}
 	}
+	if (scenarios)
+		return exhaust_main(argc - optind, argv + optind);
 	if (cases)
 		return replay(argv + optind);
 	quiet = !tracing;

@@ -4,6 +4,7 @@
  */
 #include "sim.h"
 #include "device.h"
+#include "exhaust.h"
 
 #define ULLA(x)	((unsigned long long)(x))
 
@@ -58,7 +59,7 @@ int load(void)
 	return r;
 }
 
-static void power_off(void)
+void power_off(void)
 {
 	u64 at = W.crash_at;
 
@@ -131,7 +132,7 @@ void crash_and_recover(bool may_crash_again)
 	W.faults = faults;
 }
 
-static void reload(void)
+void reload(void)
 {
 	trace("suspend, reload, resume");
 	world_settle();
@@ -332,6 +333,10 @@ static void step(void)
 
 			d->dead = true;
 			d->gone = pick(2);
+			if (d == &W.disk[DMR_MAIN])
+				W.any_main_odd = true;
+			else
+				W.any_spare_fault = true;
 			trace("%s dies", d->name);
 		}
 	} else {

@@ -125,6 +125,8 @@ struct world {
 	u32 main_sectors;
 	u64 now;
 	u64 next_id;
+	bool every_pattern;	/* exhaustive mode: no short cuts */
+	u32 cut_from;		/* first choice about what a crash leaves */
 	bool faults;		/* errors are being injected */
 	bool loaded;
 	bool suspended;

@@ -465,7 +465,7 @@ void world_tear(void)
 				continue;
 			fill_sector(data, tag_of(p->uio, p->sector + i));
 			disk_write(&W.disk[p->dev], p->dev_sector + i, data,
-				   false);
+				   W.every_pattern);
 		}
 	}
 }

@@ -142,8 +142,17 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
 {
+	assert_int_equal(dev, DMR_SPARE);
+	if (env->fault != ram_fail_flush || !env->fault_count)
+		return BLK_STS_OK;
+	env->fault_count--;
+	return BLK_STS_IOERR;
+}
+
+blk_status_t ram_fail_flush(struct dmr_env *env, const struct dmr_io *io)
+{
 	(void)env;
-	(void)dev;
+	(void)io;
 	return BLK_STS_OK;
 }
 

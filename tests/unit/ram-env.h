@@ -40,6 +40,7 @@ void *ram_block(struct dmr_env *env, u64 block);
 /* Faults: of reads or writes that touch fault_block, the first fault_count. */
 blk_status_t ram_fail_reads(struct dmr_env *env, const struct dmr_io *io);
 blk_status_t ram_fail_writes(struct dmr_env *env, const struct dmr_io *io);
+blk_status_t ram_fail_flush(struct dmr_env *env, const struct dmr_io *io);
 blk_status_t ram_fail_block(struct dmr_env *env, const struct dmr_io *io);
 blk_status_t ram_fail_all(struct dmr_env *env, const struct dmr_io *io);
 

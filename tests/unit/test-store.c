@@ -340,6 +340,22 @@ static void unreadable_copy_comes_back(void **state)
 	spare_free(&s);
 }
 
+/* What is loaded is made durable first. */
+static void load_flushes(void **state)
+{
+	struct spare s;
+
+	(void)state;
+	spare_new(&s, LEN);
+	s.env->fault = ram_fail_flush;
+	s.env->fault_count = 1;
+	assert_int_equal(spare_reload(&s), 0);
+	s.env->fault_count = 2;
+	assert_int_equal(spare_reload(&s), -EIO);
+	assert_why(&s, "flushed");
+	spare_free(&s);
+}
+
 static void read_only_repairs_nothing(void **state)
 {
 	struct spare s;
@@ -602,6 +618,7 @@ int main(void)
 		cmocka_unit_test(torn_commits),
 		cmocka_unit_test(damaged_copy_is_repaired),
 		cmocka_unit_test(unreadable_copy_comes_back),
+		cmocka_unit_test(load_flushes),
 		cmocka_unit_test(read_only_repairs_nothing),
 		cmocka_unit_test(both_copies_damaged),
 		cmocka_unit_test(misplaced_tables),

@@ -41,12 +41,13 @@ fill_fs() {
 
 	make_files
 	growing "${2:-70000}" "${3:-50000}" &
+	local grower=$!
 	for i in 1 2 3; do
 		mkdir "$1/$i"
 		cp "$T/files/"* "$1/$i/"
 		sync
 	done
-	wait $!
+	wait $grower
 	rm "$1/2/"small*
 	cp "$T/files/"small* "$1/2/"
 	sync
@@ -61,19 +62,19 @@ check_fs() {
 
 ext4() {
 	mkdir -p /mnt/a
-	mkfs.ext4 -q "$@" $R
-	mount $R /mnt/a
+	mkfs.ext4 -q "$@" "$R"
+	mount "$R" /mnt/a
 	fill_fs /mnt/a
 	umount /mnt/a
-	e2fsck -fn $R >fsck.out 2>&1 || fail "$(cat fsck.out)"
-	mount $R /mnt/a
+	e2fsck -fn "$R" >fsck.out 2>&1 || fail "$(cat fsck.out)"
+	mount "$R" /mnt/a
 	check_fs /mnt/a
 	umount /mnt/a
 	at_least remappings 8
 	is lost_sectors=0
 	dmsetup remove remap
 	remap /dev/mapper/ill /dev/spare
-	mount $R /mnt/a
+	mount "$R" /mnt/a
 	check_fs /mnt/a
 	umount /mnt/a
 }
@@ -94,12 +95,12 @@ t_ext4_1k() {
 t_xfs() {
 	mkdir -p /mnt/a
 	failing 320 24000-24100 80000-80007 262200-262400 163900-163999
-	mkfs.xfs -q $R
-	mount $R /mnt/a
+	mkfs.xfs -q "$R"
+	mount "$R" /mnt/a
 	fill_fs /mnt/a 64000 60000
 	umount /mnt/a
-	xfs_repair -n $R >fsck.out 2>&1 || fail "$(cat fsck.out)"
-	mount $R /mnt/a
+	xfs_repair -n "$R" >fsck.out 2>&1 || fail "$(cat fsck.out)"
+	mount "$R" /mnt/a
 	check_fs /mnt/a
 	umount /mnt/a
 	at_least remappings 4
@@ -109,15 +110,15 @@ t_xfs() {
 t_btrfs() {
 	mkdir -p /mnt/a
 	failing 256 128-135 24000-24100 60000-60200 80000-80007 262200-262400
-	mkfs.btrfs -q $R
-	mount $R /mnt/a
+	mkfs.btrfs -q "$R"
+	mount "$R" /mnt/a
 	fill_fs /mnt/a 44000 60000
 	btrfs scrub start -B /mnt/a >scrub.out 2>&1 || fail "$(cat scrub.out)"
 	grep -q 'no errors found' scrub.out || fail "$(cat scrub.out)"
 	check_fs /mnt/a
 	umount /mnt/a
-	btrfs check $R >fsck.out 2>&1 || fail "$(cat fsck.out)"
-	mount $R /mnt/a
+	btrfs check "$R" >fsck.out 2>&1 || fail "$(cat fsck.out)"
+	mount "$R" /mnt/a
 	check_fs /mnt/a
 	umount /mnt/a
 	at_least remappings 2
@@ -129,7 +130,7 @@ t_zfs() {
 	modprobe zfs zfs_arc_max=67108864 || fail "no ZFS here: lab/setup zfs"
 	mkdir -p /mnt/pool
 	failing 256 300-303 812-815 24000-24100 60000-60200 80000-80007 262200-262400 523600-523603
-	zpool create -f -O mountpoint=/mnt/pool -O compression=off pool $R
+	zpool create -f -O mountpoint=/mnt/pool -O compression=off pool "$R"
 	fill_fs /mnt/pool 10000 35000
 	zpool sync pool
 	zpool scrub -w pool

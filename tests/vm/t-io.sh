@@ -11,17 +11,17 @@ t_sizes() {
 	bad main 9 1000-1007 1020 4003-4004 4040-4111 8192-8703 20000 20009 20018 \
 		20027 20036 20045 32760-32767
 	remap /dev/main /dev/spare
-	vmio fill $R 0 32768 1
-	vmio sweep $R 32768 1 250 model
+	vmio fill "$R" 0 32768 1
+	vmio sweep "$R" 32768 1 250 model
 	bad main 3000-3007 12345 16384-16399
 	# What dies later dies with its data: write it before it is read.
-	vmio fill $R 0 32768 1
+	vmio fill "$R" 0 32768 1
 	rm model
-	vmio sweep $R 32768 2 250 model
+	vmio sweep "$R" 32768 2 250 model
 	is lost_sectors=0 propagated=0 mode=rw
 	dmsetup remove remap
 	remap /dev/main /dev/spare
-	vmio verify $R 0 32768 model
+	vmio verify "$R" 0 32768 model
 }
 
 # writes that fail while reads go on (the disk's own remapping is full): no data
@@ -33,7 +33,7 @@ t_write_only_errors() {
 	vmio fill /dev/main 0 32768 1
 	layered ill /dev/main
 	remap /dev/mapper/ill /dev/spare
-	vmio storm $R 0 32768 6 60 model >storm.out &
+	vmio storm "$R" 0 32768 6 60 model >storm.out &
 	storm=$!
 	for i in 1 2 3 4 5 6; do
 		spec+=("w:$((i * 4000))-$((i * 4000 + i * 37))")
@@ -46,7 +46,7 @@ t_write_only_errors() {
 	is propagated=0 lost_sectors=0
 	dmsetup remove remap
 	remap /dev/mapper/ill /dev/spare
-	vmio verify $R 0 32768 model
+	vmio verify "$R" 0 32768 model
 }
 
 # bytes beside a bad sector are not touched, on main or through the target
@@ -57,19 +57,19 @@ t_neighbours() {
 	vmio fill /dev/main 0 32768 1
 	bad main 8 1003 2000-2007 3004-3011 32767
 	remap /dev/main /dev/spare
-	vmio write $R 8 1 2
-	vmio write $R 1003 1 2
-	vmio write $R 2000 8 2
-	vmio write $R 3004 8 2
-	vmio write $R 32767 1 2
+	vmio write "$R" 8 1 2
+	vmio write "$R" 1003 1 2
+	vmio write "$R" 2000 8 2
+	vmio write "$R" 3004 8 2
+	vmio write "$R" 32767 1 2
 	for at in 8:1 1003:1 2000:8 3004:8 32767:1; do
-		vmio check $R "${at%:*}" "${at#*:}" 2
+		vmio check "$R" "${at%:*}" "${at#*:}" 2
 	done
-	vmio check $R 0 8 1
-	vmio check $R 9 994 1
-	vmio check $R 1004 996 1
-	vmio check $R 2008 996 1
-	vmio check $R 3012 29755 1
+	vmio check "$R" 0 8 1
+	vmio check "$R" 9 994 1
+	vmio check "$R" 1004 996 1
+	vmio check "$R" 2008 996 1
+	vmio check "$R" 3012 29755 1
 	vmio check /dev/main 0 8 1
 	vmio check /dev/main 9 994 1
 	vmio check /dev/main 3012 29755 1
@@ -86,14 +86,14 @@ t_straddle() {
 	done
 	bad main "${ranges[@]}"
 	remap /dev/main /dev/spare
-	vmio write $R 8192 2048 2
+	vmio write "$R" 8192 2048 2
 	is remappings=128 slots_used=128
-	vmio check $R 8192 2048 2
+	vmio check "$R" 8192 2048 2
 	# Remapped by now: the same again on the fast path, at an odd start.
-	vmio write $R 8195 2000 3
-	vmio check $R 8192 3 2
-	vmio check $R 8195 2000 3
-	vmio check $R 10195 45 2
+	vmio write "$R" 8195 2000 3
+	vmio check "$R" 8192 3 2
+	vmio check "$R" 8195 2000 3
+	vmio check "$R" 10195 45 2
 	is remappings=128 slots_used=128
 }
 
@@ -104,10 +104,10 @@ t_same_block() {
 	disk spare 4
 	bad main 0-1023
 	remap /dev/main /dev/spare
-	LEN=2048 vmio fill $R 0 1024 1
+	LEN=2048 vmio fill "$R" 0 1024 1
 	is remappings=128
 	ask release 0 1024 >/dev/null
-	vmio storm $R 0 1024 8 3 model >/dev/null
+	vmio storm "$R" 0 1024 8 3 model >/dev/null
 	dmsetup remove remap
 	dd if=/dev/zero of=/dev/spare bs=1M count=4 oflag=direct status=none
 	# Once more with a fresh spare: all first writes come at once.
@@ -116,9 +116,9 @@ t_same_block() {
 	layered ill /dev/main w:0-1023
 	remap /dev/mapper/ill /dev/spare
 	rm model
-	vmio storm $R 0 1024 16 3 model >/dev/null
+	vmio storm "$R" 0 1024 16 3 model >/dev/null
 	is propagated=0
-	vmio verify $R 0 1024 model
+	vmio verify "$R" 0 1024 model
 }
 
 # fio with verification, random block sizes, over bad ranges
@@ -127,7 +127,7 @@ t_fio() {
 	disk spare 16
 	bad main 1000-1063 9000-9001 20480-21503 40000 50000-50007
 	remap /dev/main /dev/spare
-	fio --name=t --filename=$R --direct=1 --ioengine=libaio --iodepth=16 \
+	fio --name=t --filename="$R" --direct=1 --ioengine=libaio --iodepth=16 \
 		--rw=randwrite --bsrange=512-256k --size=32m --io_size=48m \
 		--verify=crc32c --verify_fatal=1 --randrepeat=1 --fallocate=none \
 		--output=fio.out >/dev/null || fail "$(tail -n 20 fio.out)"
@@ -142,9 +142,9 @@ t_buffered() {
 	bad main 100-107 30001 30003 30005 65528-65535
 	remap /dev/main /dev/spare
 	dd if=/dev/urandom of=data bs=1M count=32 status=none
-	dd if=data of=$R bs=1M conv=fsync status=none
+	dd if=data of="$R" bs=1M conv=fsync status=none
 	drop_caches
-	cmp data $R
+	cmp data "$R"
 	is remappings=4 propagated=0
 }
 
@@ -157,13 +157,13 @@ t_flush_both() {
 	bad main 1000-1007
 	remap /dev/main /dev/spare
 	m=$(flushes main)
-	vmio write $R 4000 8 2
-	vmio flush $R
+	vmio write "$R" 4000 8 2
+	vmio flush "$R"
 	[ "$(flushes main)" -gt "$m" ] || fail "the flush did not reach main"
-	vmio write $R 1000 8 2
-	vmio write $R 1000 8 3
+	vmio write "$R" 1000 8 2
+	vmio write "$R" 1000 8 3
 	m=$(flushes main) s=$(flushes spare)
-	vmio flush $R
+	vmio flush "$R"
 	[ "$(flushes main)" -gt "$m" ] || fail "the flush did not reach main"
 	[ "$(flushes spare)" -gt "$s" ] || fail "the flush did not reach the spare"
 }
@@ -183,16 +183,19 @@ t_commit_order() {
 	b=$(meta table /dev/mapper/logged 0 1 0)
 	slot=$(meta slot /dev/mapper/logged 0 0)
 	dmsetup message logged 0 mark before
-	vmio write $R 1000 8 2
+	vmio write "$R" 1000 8 2
 	dmsetup message logged 0 mark after
 	dmsetup remove remap
 	dmsetup remove logged
 	# Flags: 1 flush, 2 FUA, 8 mark.
-	logentries /dev/logdev | awk '$1 == 8 && n++ { exit } n { print $1, $2 }' >order
-	same "8 0
-0 $slot
-3 $a
-2 $b" "$(grep -v '^1 0$' order)" "order of writes (flags, sector)"
+	logentries /dev/logdev | awk '
+		int($1 / 8) % 2 { if (n++) exit; next }
+		n && $3 == 0 { print "flush" }
+		n && $3 != 0 { print $1, $2, $3 }' >order
+	same "0 $slot 8
+flush
+2 $a 8
+2 $b 8" "$(cat order)" "order of writes (flags, sector, sectors)"
 }
 
 # The entries of a dm-log-writes device: flags, sector, sectors

@@ -11,7 +11,7 @@ t_reload() {
 	vmio fill /dev/main 0 32768 1
 	layered ill /dev/main w:1000-1100 w:20000-20400
 	remap /dev/mapper/ill /dev/spare
-	vmio storm $R 0 32768 6 120 model >storm.out &
+	vmio storm "$R" 0 32768 6 120 model >storm.out &
 	storm=$!
 	for ((i = 0; i < 12; i++)); do
 		case $((i % 4)) in
@@ -33,10 +33,10 @@ t_reload() {
 	# A loaded table that never becomes active leaves all as it is.
 	dmsetup load remap --table "$(table 32768 /dev/mapper/ill /dev/spare 0)"
 	dmsetup clear remap
-	vmio verify $R 0 32768 model
+	vmio verify "$R" 0 32768 model
 	dmsetup remove remap
 	remap /dev/mapper/ill /dev/spare
-	vmio verify $R 0 32768 model
+	vmio verify "$R" 0 32768 model
 }
 
 # a reload by a table with another length, and back by linear
@@ -46,24 +46,24 @@ t_reload_other() {
 	vmio fill /dev/main 0 32768 1
 	bad main 1000-1007
 	LEN=16384 remap /dev/main /dev/spare
-	vmio write $R 1000 8 2
+	vmio write "$R" 1000 8 2
 	dmsetup load remap --table "$(table 32768 /dev/main /dev/spare 0)"
 	dmsetup resume remap
-	vmio check $R 1000 8 2
-	vmio check $R 20000 8 1
+	vmio check "$R" 1000 8 2
+	vmio check "$R" 20000 8 1
 	# To the spare of another main: refused, and the old table stays.
 	disk other 32
 	log_mark
 	dmsetup load remap --table "$(table 32768 /dev/other /dev/spare 0)" 2>/dev/null && fail "loaded"
 	logged "spare belongs to a main device of 32768 sectors"
 	dmsetup clear remap
-	vmio check $R 1000 8 2
+	vmio check "$R" 1000 8 2
 	# Left, the main device is as it is.
 	good main 1000-1007
 	ask release 0 32768 >/dev/null
 	dmsetup load remap --table "0 32768 linear /dev/main 0"
 	dmsetup resume remap
-	vmio check $R 1000 8 2
+	vmio check "$R" 1000 8 2
 }
 
 # removal during a storm of errors comes back soon
@@ -74,7 +74,7 @@ t_removal_in_storm() {
 	vmio fill /dev/main 0 32768 1
 	bad main 64-32703
 	remap /dev/main /dev/spare 0 spare_length 256
-	vmio storm $R 64 32000 16 120 model errors >/dev/null 2>&1 &
+	vmio storm "$R" 64 32000 16 120 model errors >/dev/null 2>&1 &
 	storm=$!
 	eventually 20 writes_fail
 	start=$SECONDS
@@ -99,26 +99,26 @@ t_spare_pulled() {
 	layered ill /dev/main w:1000-1511 w:20000-20511
 	layered cable /dev/spare
 	remap /dev/mapper/ill /dev/mapper/cable
-	vmio fill $R 1000 256 1
-	vmio storm $R 0 32768 6 60 model errors >storm.out &
+	vmio fill "$R" 1000 256 1
+	vmio storm "$R" 0 32768 6 60 model errors >storm.out &
 	storm=$!
 	sleep 0.7
 	relayer cable /dev/spare rw:0-16383
 	eventually 10 is_failed
-	vmio write $R 30000 8 1 || fail "a healthy block cannot be written"
+	vmio write "$R" 30000 8 1 || fail "a healthy block cannot be written"
 	sleep 0.3
 	kill $storm
 	wait $storm || fail "$(cat storm.out)"
-	vmio fill $R 30000 8 7
+	vmio fill "$R" 30000 8 7
 	dmsetup remove remap
 	relayer cable /dev/spare
 	remap /dev/mapper/ill /dev/mapper/cable
 	is mode=rw
 	at_least remappings 32
 	# The model knows of each write whether it was acknowledged.
-	vmio check $R 30000 8 7
-	vmio verify $R 0 30000 model errors
-	vmio verify $R 0 30000 model
+	vmio check "$R" 30000 8 7
+	vmio verify "$R" 0 30000 model errors
+	vmio verify "$R" 0 30000 model
 }
 is_failed() { is mode=fail || is mode=ro; }
 
@@ -133,11 +133,11 @@ t_main_pulled() {
 	disk spare 4
 	vmio fill "/dev/$sd" 0 32768 1
 	remap "/dev/$sd" /dev/spare
-	vmio storm $R 0 2048 4 60 model errors >storm.out &
+	vmio storm "$R" 0 2048 4 60 model errors >storm.out &
 	storm=$!
 	sleep 0.5
 	echo 1 >"/sys/block/$sd/device/delete"
-	fails "" vmio write $R 5000 8 2
+	fails "" vmio write "$R" 5000 8 2
 	sleep 0.2
 	kill $storm
 	wait $storm
@@ -153,7 +153,7 @@ t_evacuate_under_load() {
 	disk spare 16
 	vmio fill /dev/main 0 32768 1
 	remap /dev/main /dev/spare
-	vmio storm $R 0 4096 8 120 model >storm.out &
+	vmio storm "$R" 0 4096 8 120 model >storm.out &
 	storm=$!
 	for i in 1 2 3 4 5; do
 		ask remap 0 4096 >/dev/null
@@ -169,7 +169,7 @@ t_evacuate_under_load() {
 	is propagated=0
 	dmsetup remove remap
 	remap /dev/main /dev/spare
-	vmio verify $R 0 4096 model
+	vmio verify "$R" 0 4096 model
 }
 
 # swap on the device, over bad blocks
@@ -178,8 +178,8 @@ t_swap() {
 	disk spare 16
 	bad main 1000-1099 20000-20511 50000 50008 60000-60100
 	remap /dev/main /dev/spare
-	mkswap $R >/dev/null
-	swapon $R
+	mkswap "$R" >/dev/null
+	swapon "$R"
 	mkdir -p /sys/fs/cgroup
 	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
@@ -192,7 +192,7 @@ t_swap() {
 	rmdir /sys/fs/cgroup/tight
 	at_least remappings 20
 	is propagated=0
-	swapoff $R
+	swapoff "$R"
 }
 
 # a target that is made and removed again and again leaks nothing and keeps all
@@ -204,11 +204,11 @@ t_again_and_again() {
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		remap /dev/main /dev/spare
 		is remappings=$((i - 1)) activations="$i"
-		vmio write $R $((1000 + i * 8)) 8 "$i"
+		vmio write "$R" $((1000 + i * 8)) 8 "$i"
 		dmsetup remove remap
 	done
 	remap /dev/main /dev/spare
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		vmio check $R $((1000 + i * 8)) 8 "$i"
+		vmio check "$R" $((1000 + i * 8)) 8 "$i"
 	done
 }

@@ -20,8 +20,8 @@ t_status() {
 		[[ $s == *" $name="[0-9a-z-]* ]] || fail "no $name in $s"
 	done
 	is mode=rw breaker=closed superblocks=3/3 table_copies=2/2 activations=1
-	vmio write $R 1000 16 2
-	io_error vmio read $R 2000 8
+	vmio write "$R" 1000 16 2
+	io_error vmio read "$R" 2000 8
 	line=$(dmsetup status remap)
 	same "0 32768 dm-remap 8 3/$(field slots_total) 0 2 1 0 0 1 1 2 1 0 3/3 2/2 closed rw" \
 		"$line" "dmsetup status"
@@ -41,9 +41,9 @@ t_list() {
 	bad main 1000-1007 2003 4096-4119
 	remap /dev/main /dev/spare
 	same "" "$(ask list)" "list of a healthy device"
-	vmio write $R 4096 24 2
-	vmio write $R 2002 3 2
-	vmio write $R 1000 8 2
+	vmio write "$R" 4096 24 2
+	vmio write "$R" 2002 3 2
+	vmio write "$R" 1000 8 2
 	l=$(ask list)
 	same "sector=1000 sectors=8 state=remapped slot=4 valid=0xff lost=0x00
 sector=2000 sectors=8 state=remapped slot=3 valid=0x1c lost=0x00
@@ -74,20 +74,19 @@ t_remap() {
 	bad main 2000-2007
 	remap /dev/main /dev/spare
 	same "evacuated=1 skipped=0 unreadable=0" "$(ask remap 1003)" remap
-	same "evacuated=2 skipped=1 unreadable=1" "$(ask remap 1000 1 && ask remap 1992 20 | cat)" x 2>/dev/null || true
 	is remappings=1
 	same "evacuated=0 skipped=1 unreadable=0" "$(ask remap 1000 8)" "remap again"
 	bad main 1000-1007
-	vmio check $R 1000 8 1
+	vmio check "$R" 1000 8 1
 	same "evacuated=2 skipped=0 unreadable=1" "$(ask remap 1999 10)" "remap with a bad block"
 	is evacuated=3 remappings=3 known_bad=1
-	vmio check $R 1992 8 1
-	io_error vmio read $R 2000 8
-	vmio check $R 2008 8 1
+	vmio check "$R" 1992 8 1
+	io_error vmio read "$R" 2000 8
+	vmio check "$R" 2008 8 1
 	dmsetup remove remap
 	bad main 1992-1999
 	remap /dev/main /dev/spare
-	vmio check $R 1992 8 1
+	vmio check "$R" 1992 8 1
 	# More than there are slots.
 	fails "No space left on device" ask remap 0 32768
 	is slots_free=0
@@ -112,19 +111,19 @@ t_mark_bad() {
 	remap /dev/main /dev/spare
 	same "marked=2 skipped=0 failed=0" "$(ask mark_bad 1004 8)" mark_bad
 	is known_bad=2 remappings=0
-	vmio check $R 1000 16 1
-	vmio write $R 1000 8 2
+	vmio check "$R" 1000 16 1
+	vmio write "$R" 1000 8 2
 	vmio check /dev/main 1000 8 1
-	vmio check $R 1000 8 2
+	vmio check "$R" 1000 8 2
 	is known_bad=1 remappings=1
 	same "marked=0 skipped=1 failed=0" "$(ask mark_bad 1000)" "mark_bad of a remapped block"
 	# Reads well: forgotten. Does not: stays. Has data on the spare: left alone.
 	same "released=1 skipped=1 failed=0" "$(ask forget_bad 1000 16)" forget_bad
 	is known_bad=0 remappings=1
-	vmio write $R 1008 8 3
+	vmio write "$R" 1008 8 3
 	vmio check /dev/main 1008 8 3
 	bad main 2000-2007
-	io_error vmio read $R 2000 8
+	io_error vmio read "$R" 2000 8
 	same "released=0 skipped=0 failed=1" "$(ask forget_bad 2000)" "forget_bad of a bad block"
 	is known_bad=1
 	good main 2000-2007
@@ -144,31 +143,31 @@ t_release() {
 	vmio fill /dev/main 0 32768 1
 	bad main 1000-1015 2003
 	remap /dev/main /dev/spare
-	vmio write $R 1000 16 2
-	vmio write $R 2002 4 2
+	vmio write "$R" 1000 16 2
+	vmio write "$R" 2002 4 2
 	same "released=0 skipped=1 failed=2" "$(ask release 992 24)" "release to bad blocks"
-	vmio check $R 1000 16 2
+	vmio check "$R" 1000 16 2
 	good main 1000-1007
 	same "released=1 skipped=0 failed=1" "$(ask release 1000 16)" "release of one"
 	is remappings=2 released=1
 	vmio check /dev/main 1000 8 2
-	vmio check $R 1000 16 2
+	vmio check "$R" 1000 16 2
 	good main 1008-1015 2003
-	same "released=2 skipped=4093 failed=0" "$(ask release 16 32752)" "release of all"
+	same "released=2 skipped=4092 failed=0" "$(ask release 16 32752)" "release of all"
 	is remappings=0 slots_used=0
-	vmio check $R 1000 16 2
+	vmio check "$R" 1000 16 2
 	vmio check /dev/main 2002 4 2
-	vmio check $R 2000 2 1
-	vmio check $R 2006 10 1
+	vmio check "$R" 2000 2 1
+	vmio check "$R" 2006 10 1
 	dmsetup remove remap
 	remap /dev/main /dev/spare
 	is remappings=0 slots_used=0
-	vmio check $R 1000 16 2
+	vmio check "$R" 1000 16 2
 	fails "Invalid argument" ask release
 	fails "out of range" ask release 0 40000
 	# A slot that was given up is used again.
 	bad main 5000-5007
-	vmio write $R 5000 8 3
+	vmio write "$R" 5000 8 3
 	[[ $(ask find 5000) == *slot=0* ]]
 }
 
@@ -178,7 +177,7 @@ t_counters() {
 	disk spare 4
 	bad main 1000-1007
 	remap /dev/main /dev/spare
-	vmio write $R 1000 8 2
+	vmio write "$R" 1000 8 2
 	is absorbed=1 writes_failed=1 data_writes=1
 	same "" "$(ask reset_counters)" reset_counters
 	is absorbed=0 writes_failed=0 data_writes=0 metadata_writes=0 remappings=1
@@ -198,8 +197,8 @@ t_grow() {
 	remap /dev/main /dev/spare 0 spare_length 1024
 	slots=$(field slots_total)
 	bad spare 8192	# beside, to have a list
-	vmio fill $R 8 $((slots * 8)) 2
-	io_error vmio write $R $((slots * 8 + 8)) 8 2
+	vmio fill "$R" 8 $((slots * 8)) 2
+	io_error vmio write "$R" $((slots * 8 + 8)) 8 2
 	fails "Invalid argument" ask grow 4097
 	fails "Invalid argument" ask grow 99999992
 	fails "Invalid argument" ask grow abc
@@ -208,12 +207,12 @@ t_grow() {
 	fails "No space left" ask grow 512
 	same "spare_length=8192" "$(ask grow 8192)" grow
 	is spare_length=8192 superblocks=3/3
-	vmio write $R $((slots * 8 + 8)) 800 3
+	vmio write "$R" $((slots * 8 + 8)) 800 3
 	dmsetup remove remap
 	remap /dev/main /dev/spare
 	is spare_length=8192 remappings=$((slots + 100))
-	vmio check $R 8 $((slots * 8)) 2
-	vmio check $R $((slots * 8 + 8)) 800 3
+	vmio check "$R" 8 $((slots * 8)) 2
+	vmio check "$R" $((slots * 8 + 8)) 800 3
 	# Another area that is in the way.
 	dmsetup remove remap
 	remap /dev/main /dev/spare 0 format spare_length 1024
@@ -251,12 +250,12 @@ t_event_remap() {
 	bad main 1000-1799
 	remap /dev/main /dev/spare
 	events=$(event)
-	vmio write $R 100 8 2
+	vmio write "$R" 100 8 2
 	same "$events" "$(event)" "events after a healthy write"
-	vmio write $R 1000 8 2
+	vmio write "$R" 1000 8 2
 	wait_event "$events"
 	events=$(event)
-	vmio fill $R 1008 792 2
+	vmio fill "$R" 1008 792 2
 	wait_event "$events"
 	[ $(($(event) - events)) -le 3 ] || fail "events are not limited: $(event)"
 	is remappings=100
@@ -269,16 +268,16 @@ t_event_mode() {
 	disk spare 4
 	bad main 1000-1799
 	remap /dev/main /dev/spare 0 spare_length 128
-	vmio write $R 1000 80 2
+	vmio write "$R" 1000 80 2
 	sleep 1.2
 	events=$(event)
-	vmio write $R 1080 8 2
+	vmio write "$R" 1080 8 2
 	wait_event "$events"
 	logged "the spare is full"
 	sleep 1.2
 	events=$(event)
 	pull spare
-	io_error vmio write $R 1000 8 3
+	io_error vmio write "$R" 1000 8 3
 	wait_event "$events"
 	is mode=fail
 	[[ $(dmsetup status remap) == *" fail" ]]

@@ -13,7 +13,7 @@ make_used() {
 	vmio fill /dev/main 0 32768 1
 	bad main 0-2399
 	remap /dev/main /dev/spare
-	vmio fill $R 0 2400 2
+	vmio fill "$R" 0 2400 2
 	is remappings=300
 	dmsetup remove remap
 }
@@ -27,30 +27,29 @@ t_ten_thousand() {
 	bad main 16384-98359
 	remap /dev/main /dev/spare
 	# Not in order, so that slots are not in the order of blocks.
-	vmio fill $R 60000 38360 2
-	vmio fill $R 16384 43616 2
+	vmio fill "$R" 60000 38360 2
+	vmio fill "$R" 16384 43616 2
 	is remappings=10247 slots_used=10247 lost_sectors=0 propagated=0
 	dmsetup remove remap
 	remap /dev/main /dev/spare
 	is remappings=10247 slots_used=10247 superblocks=3/3 table_copies=2/2
 	drop_caches
-	vmio check $R 16384 81976 2
+	vmio check "$R" 16384 81976 2
 	# And new ones do not fall on slots that are in use.
 	bad main 120000-120799
-	vmio fill $R 120000 800 3
+	vmio fill "$R" 120000 800 3
 	is remappings=10347
-	vmio check $R 16384 81976 2
-	vmio check $R 120000 800 3
+	vmio check "$R" 16384 81976 2
+	vmio check "$R" 120000 800 3
 	[ "$(ask list | wc -l)" = 10347 ] || fail "list is not complete"
 }
 
 # one copy of everything, smashed or not to be read: all is served and repaired
 t_one_copy() {
-	local copy other how table at
+	local copy how table at supers=() 
 	make_used
 	for how in smashed unreadable; do
 		for copy in 0 1; do
-			other=$((1 - copy))
 			log_mark
 			for table in 0 1 2 3; do
 				at=$(meta table /dev/spare 0 $copy $table)
@@ -66,7 +65,7 @@ t_one_copy() {
 			done
 			supers=()
 			remap /dev/main /dev/spare
-			vmio check $R 0 2400 2
+			vmio check "$R" 0 2400 2
 			if [ $how = smashed ]; then
 				is mode=rw superblocks=3/3 table_copies=2/2 remappings=300
 				logged "repaired from their other copy"
@@ -82,7 +81,7 @@ t_one_copy() {
 	done
 	# The repair was one: what is on each copy serves alone.
 	remap /dev/main /dev/spare
-	vmio check $R 0 2400 2
+	vmio check "$R" 0 2400 2
 	is mode=rw superblocks=3/3 table_copies=2/2 remappings=300
 }
 
@@ -96,7 +95,7 @@ t_flipped_bit() {
 		printf '%b' "\\x$(printf %x $((byte ^ 16)))" | dd of=sector bs=1 seek=300 conv=notrunc status=none
 		dd if=sector of=/dev/spare bs=512 seek="$at" count=1 oflag=direct status=none
 		remap /dev/main /dev/spare
-		vmio check $R 0 2400 2
+		vmio check "$R" 0 2400 2
 		is superblocks=3/3 table_copies=2/2 remappings=300
 		dmsetup remove remap
 	done
@@ -140,18 +139,18 @@ t_old_copy() {
 	bad main 1000-1031
 	for copy in 0 1; do
 		remap /dev/main /dev/spare 0 format
-		vmio write $R 1000 8 2
+		vmio write "$R" 1000 8 2
 		dmsetup remove remap
 		a=$(meta table /dev/spare 0 $copy 0)
 		dd if=/dev/spare of=old bs=512 skip="$a" count=8 iflag=direct status=none
 		remap /dev/main /dev/spare
-		vmio write $R 1008 24 3
+		vmio write "$R" 1008 24 3
 		dmsetup remove remap
 		dd if=old of=/dev/spare bs=512 seek="$a" count=8 oflag=direct status=none
 		remap /dev/main /dev/spare
 		is remappings=4 slots_used=4 table_copies=2/2
-		vmio check $R 1000 8 2
-		vmio check $R 1008 24 3
+		vmio check "$R" 1000 8 2
+		vmio check "$R" 1008 24 3
 		dmsetup remove remap
 	done
 }
@@ -162,14 +161,14 @@ t_clock() {
 	date -s 1999-01-01 >/dev/null
 	remap /dev/main /dev/spare
 	is remappings=300
-	vmio check $R 0 2400 2
+	vmio check "$R" 0 2400 2
 	bad main 3000-3007
-	vmio write $R 3000 8 3
+	vmio write "$R" 3000 8 3
 	dmsetup remove remap
 	date -s 2040-01-01 >/dev/null
 	remap /dev/main /dev/spare
 	is remappings=301
-	vmio check $R 3000 8 3
+	vmio check "$R" 3000 8 3
 }
 
 # spares that are refused, each with its own words
@@ -230,7 +229,7 @@ t_newer() {
 	disk spare 8
 	bad main 1000-1007
 	remap /dev/main /dev/spare
-	vmio write $R 1000 8 2
+	vmio write "$R" 1000 8 2
 	dmsetup remove remap
 	dd if=/dev/spare of=good bs=1M iflag=direct status=none
 	back() { dd if=good of=/dev/spare bs=1M oflag=direct status=none; }
@@ -246,13 +245,13 @@ t_newer() {
 	meta set /dev/spare 0 ro_compat 4
 	remap /dev/main /dev/spare
 	is mode=ro remappings=1
-	vmio check $R 1000 8 2
+	vmio check "$R" 1000 8 2
 	dmsetup remove remap
 	back
 	meta set /dev/spare 0 compat 4
 	remap /dev/main /dev/spare
 	is mode=rw remappings=1
-	vmio check $R 1000 8 2
+	vmio check "$R" 1000 8 2
 }
 
 # any bytes: random damage all over the metadata; refused or working, no crash
@@ -262,7 +261,7 @@ t_garbage() {
 	disk spare 1
 	bad main 0-799
 	remap /dev/main /dev/spare
-	vmio fill $R 0 800 2
+	vmio fill "$R" 0 800 2
 	dmsetup remove remap
 	dd if=/dev/spare of=good bs=1M iflag=direct status=none
 	RANDOM=42
@@ -274,7 +273,7 @@ t_garbage() {
 		if dmsetup create remap --table "$(table 32768 /dev/main /dev/spare 0)" 2>/dev/null; then
 			ask status >/dev/null
 			ask list >/dev/null
-			vmio check $R 8000 800 0
+			vmio check "$R" 8000 800 0
 			dmsetup remove remap
 			served=$((served + 1))
 		fi
@@ -300,10 +299,10 @@ t_large_spare() {
 	END
 	bad main 1000-1007
 	remap /dev/main /dev/mapper/huge
-	vmio write $R 1000 8 2
+	vmio write "$R" 1000 8 2
 	dmsetup remove remap
 	remap /dev/main /dev/mapper/huge
 	is remappings=1 spare_length=2147483648
-	vmio check $R 1000 8 2
+	vmio check "$R" 1000 8 2
 	[ $((SECONDS - start)) -lt 20 ] || fail "it took $((SECONDS - start)) s"
 }

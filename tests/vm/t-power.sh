@@ -22,7 +22,7 @@ bring_up() {
 	layered ill /dev/lab/main $1
 	remap /dev/mapper/ill /dev/lab/spare
 }
-cut_after() { vmio sync $R 131072 "$1" "$2" /dev/virtio-ports/lab.power; }
+cut_after() { vmio sync "$R" 131072 "$1" "$2" /dev/virtio-ports/lab.power; }
 in_first() {
 	vmio fill /dev/lab/main 0 131072 1
 	bring_up "$ILL_W"
@@ -31,34 +31,34 @@ in_first() {
 in_second() {
 	vmio syncmodel 131072 1 150 model
 	bring_up "$ILL_RW"
-	vmio verify $R 0 131072 model errors
+	vmio verify "$R" 0 131072 model errors
 	# A sector that was never written may be unreadable; one that was is not.
 	sync_written 1 150
 	at_least remappings 10
-	vmio fill $R 0 131072 1
+	vmio fill "$R" 0 131072 1
 	# And with the load of others when the power goes.
-	vmio storm $R 120000 4096 4 100 other >/dev/null 2>&1 &
-	vmio sync $R 118000 2 200 /dev/virtio-ports/lab.power
+	vmio storm "$R" 120000 4096 4 100 other >/dev/null 2>&1 &
+	vmio sync "$R" 118000 2 200 /dev/virtio-ports/lab.power
 }
 in_third() {
 	vmio syncmodel 118000 2 200 model
 	bring_up "$ILL_RW"
-	vmio verify $R 0 118000 model
+	vmio verify "$R" 0 118000 model
 	is mode=rw superblocks=3/3
 	# The others were in the middle of something: readable, at the least.
-	vmio read $R 120000 2048
-	vmio read $R 122048 2048
+	vmio read "$R" 120000 2048
+	vmio read "$R" 122048 2048
 	dmsetup remove remap
 	bring_up "$ILL_RW"
 	is table_copies=2/2
-	vmio verify $R 0 118000 model
+	vmio verify "$R" 0 118000 model
 }
 # What was written by "vmio sync" must be readable, over bad blocks, too.
 sync_written() {
 	local r n=0
 
 	for r in 1000 8192 8300 8700 30000 65000 66000 100000; do
-		! vmio read $R $r 1 2>/dev/null || n=$((n + 1))
+		! vmio read "$R" $r 1 2>/dev/null || n=$((n + 1))
 	done
 	[ $n -ge 4 ] || fail "only $n of the bad sectors that were written can be read"
 }
@@ -81,13 +81,13 @@ in_moment() {
 	[ "$ROUND" != 1 ] || vmio fill /dev/lab/main 0 32768 1
 	moment_up
 	# All sectors are from a write to this very sector, none is torn.
-	vmio whole $R 0 32768
+	vmio whole "$R" 0 32768
 	is superblocks=3/3 lost_sectors=0
-	vmio storm $R 0 32768 8 100 model >/dev/null || true
+	vmio storm "$R" 0 32768 8 100 model >/dev/null || true
 }
 in_moment_end() {
 	moment_up
-	vmio whole $R 0 32768
+	vmio whole "$R" 0 32768
 	is mode=rw superblocks=3/3 lost_sectors=0
 	at_least remappings 8
 }
@@ -116,47 +116,47 @@ in_drives() {
 	lost vmio read /dev/lab/scsi 2000 8
 	logged "Sense Key : Medium Error"
 	remap /dev/lab/scsi /dev/lab/spare 0 spare_length 4096
-	vmio fill $R 0 65536 1
-	vmio check $R 0 65536 1
+	vmio fill "$R" 0 65536 1
+	vmio check "$R" 0 65536 1
 	is remappings=2 propagated=0
-	vmio sweep $R 65536 5 60 model
+	vmio sweep "$R" 65536 5 60 model
 	lost vmio write /dev/lab/scsi 40000 1 2
 	dmsetup remove remap
 	remap /dev/lab/scsi /dev/lab/spare 0
-	vmio verify $R 0 65536 model
+	vmio verify "$R" 0 65536 model
 	is remappings=2
 	dmsetup remove remap
 	# A read finds out first.
 	remap /dev/lab/scsi /dev/lab/spare 0 format
-	lost vmio read $R 40000 8
+	lost vmio read "$R" 40000 8
 	is known_bad=0 remappings=1 rescued=1
-	vmio write $R 40000 8 3
-	vmio check $R 40000 8 3
+	vmio write "$R" 40000 8 3
+	vmio check "$R" 40000 8 3
 	dmsetup remove remap
 
 	io_error vmio zero /dev/lab/virtio 2900 200
 	remap /dev/lab/virtio /dev/lab/spare 0 format
 	[ "$(cat /sys/block/dm-0/queue/write_zeroes_max_bytes)" -gt 0 ] ||
 		fail "write-zeroes is not offered"
-	vmio fill $R 0 2990 2
-	vmio fill $R 3010 20000 2
-	vmio zero $R 2900 200
-	vmio zero $R 8000 2000
-	vmio check $R 2900 200 0
-	vmio check $R 8000 2000 0
-	vmio check $R 0 2900 2
-	vmio check $R 3100 4900 2
-	vmio check $R 10000 10000 2
+	vmio fill "$R" 0 2990 2
+	vmio fill "$R" 3010 20000 2
+	vmio zero "$R" 2900 200
+	vmio zero "$R" 8000 2000
+	vmio check "$R" 2900 200 0
+	vmio check "$R" 8000 2000 0
+	vmio check "$R" 0 2900 2
+	vmio check "$R" 3100 4900 2
+	vmio check "$R" 10000 10000 2
 	is remappings=2 propagated=0 mode=rw
 	# Once remapped, by the fast path.
-	vmio write $R 3000 8 3
-	vmio zero $R 2990 20
-	vmio check $R 2990 20 0
+	vmio write "$R" 3000 8 3
+	vmio zero "$R" 2990 20
+	vmio check "$R" 2990 20 0
 	is remappings=2
 	# Discards, with blocks of which one part is on the spare.
-	vmio write $R 3000 8 3
-	vmio discard $R 2944 128
-	vmio write $R 3000 1 4
-	vmio check $R 3000 1 4
+	vmio write "$R" 3000 8 3
+	vmio discard "$R" 2944 128
+	vmio write "$R" 3000 1 4
+	vmio check "$R" 3000 1 4
 	is remappings=2
 }

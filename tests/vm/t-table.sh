@@ -11,8 +11,8 @@ t_classic() {
 	losetup /dev/loop1 b
 	dmsetup create remap --table '0 204800 dm-remap /dev/loop0 /dev/loop1 0'
 	[[ $(dmsetup message remap 0 status) == *remappings=0* ]]
-	vmio write $R 204000 800 2
-	vmio check $R 204000 800 2
+	vmio write "$R" 204000 800 2
+	vmio check "$R" 204000 800 2
 }
 
 # modprobe, and loading by itself when a table names the target
@@ -43,10 +43,10 @@ t_start() {
 		8192 16384 dm-remap /dev/main /dev/spare 0 2 spare_length 2048
 		24576 8000 dm-remap /dev/other /dev/spare 2048
 	END
-	vmio write $R $((8192 + 1000)) 8 2
-	vmio check $R $((8192 + 1000)) 8 2
-	vmio write $R $((24576 + 1001)) 1 3
-	vmio check $R $((24576 + 1001)) 1 3
+	vmio write "$R" $((8192 + 1000)) 8 2
+	vmio check "$R" $((8192 + 1000)) 8 2
+	vmio write "$R" $((24576 + 1001)) 1 3
+	vmio check "$R" $((24576 + 1001)) 1 3
 	[[ $(msg 8192 status) == *" remappings=1 "* ]]
 	[[ $(msg 24576 status) == *" remappings=1 "* ]]
 	[[ $(msg 8192 list) == sector=1000* ]]
@@ -55,8 +55,8 @@ t_start() {
 	vmio check /dev/other 0 1001 1
 	vmio check /dev/other 1002 31766 1
 	# A write over the border of two targets.
-	vmio write $R 24000 1000 4
-	vmio check $R 24000 1000 4
+	vmio write "$R" 24000 1000 4
+	vmio check "$R" 24000 1000 4
 	vmio check /dev/main 16384 16384 1
 	vmio check /dev/other 424 577 1
 }
@@ -73,10 +73,10 @@ t_partition() {
 	bad main $((2051 + 1000))
 	LEN=8005 remap /dev/main1 /dev/main2
 	is main_sectors=8005 spare_length=4096
-	vmio write $R 1000 1 2
-	vmio check $R 1000 1 2
-	vmio fill $R 0 8005 3
-	vmio check $R 0 8005 3
+	vmio write "$R" 1000 1 2
+	vmio check "$R" 1000 1 2
+	vmio fill "$R" 0 8005 3
+	vmio check "$R" 0 8005 3
 	[[ $(ask list) == "sector=1000 sectors=8 state=remapped slot=0 "* ]] || fail "$(ask list)"
 	vmio check /dev/main 0 2051 1
 	vmio check /dev/main 10056 10424 1
@@ -91,15 +91,15 @@ t_4kn_main() {
 	disk spare 8
 	bad main 1000-1007 4096-4159 20000-20015
 	remap /dev/main /dev/spare
-	same 4096 "$(blockdev --getss $R)" "logical block size"
-	vmio fill $R 0 32768 1
-	vmio sweep $R 32768 3 150 model
+	same 4096 "$(blockdev --getss "$R")" "logical block size"
+	vmio fill "$R" 0 32768 1
+	vmio sweep "$R" 32768 3 150 model
 	is remappings=11 propagated=0
 	io_error vmio read /dev/main 1000 8
-	fails "Invalid argument" vmio write $R 1000 1 2
+	fails "Invalid argument" vmio write "$R" 1000 1 2
 	dmsetup remove remap
 	remap /dev/main /dev/spare
-	vmio verify $R 0 32768 model
+	vmio verify "$R" 0 32768 model
 	dmsetup remove remap
 	refused "not a multiple of the logical block size" "$(table 32767 /dev/main /dev/spare 0)"
 }
@@ -110,9 +110,9 @@ t_4kn_spare() {
 	disk spare 8 blocksize=4096
 	bad main 1003 4096-4159
 	remap /dev/main /dev/spare
-	same 4096 "$(blockdev --getss $R)" "logical block size"
-	vmio fill $R 0 32768 1
-	vmio sweep $R 32768 4 100 model
+	same 4096 "$(blockdev --getss "$R")" "logical block size"
+	vmio fill "$R" 0 32768 1
+	vmio sweep "$R" 32768 4 100 model
 	is remappings=9 propagated=0
 }
 
@@ -128,8 +128,8 @@ t_areas() {
 	LEN=24576 remap /dev/main /dev/main 24576
 	dmsetup create second --table "$(table 8000 /dev/spare /dev/spare 9000 spare_length 1024)"
 	dmsetup create third --table "$(table 5000 /dev/mapper/remap /dev/spare 10024 spare_length 3072)"
-	vmio write $R 1000 8 2
-	vmio check $R 1000 8 2
+	vmio write "$R" 1000 8 2
+	vmio check "$R" 1000 8 2
 	is remappings=1 spare_start=24576
 	vmio write /dev/mapper/third 1000 8 3
 	bad spare 500
@@ -148,18 +148,18 @@ t_short() {
 	bad main 16373-16380
 	LEN=16379 remap /dev/main /dev/spare
 	is main_sectors=32768
-	vmio write $R 16376 3 2
-	vmio check $R 16376 3 2
-	vmio fill $R 16000 379 3
-	vmio check $R 16000 379 3
-	fails "" vmio write $R 16376 4 2
+	vmio write "$R" 16376 3 2
+	vmio check "$R" 16376 3 2
+	vmio fill "$R" 16000 379 3
+	vmio check "$R" 16000 379 3
+	fails "" vmio write "$R" 16376 4 2
 	is remappings=2
 	[[ $(ask list) == *"sector=16376 sectors=3 state=remapped"* ]] || fail "$(ask list)"
 	[[ $(ask remap 16376) == *evacuated=0* ]]
 	dmsetup remove remap
 	good main 16373-16380
 	LEN=16379 remap /dev/main /dev/spare
-	vmio check $R 16000 379 3
+	vmio check "$R" 16000 379 3
 	[[ $(ask release 0 16379) == released=2* ]]
 	vmio check /dev/main 16000 379 3
 	vmio check /dev/main 16379 1000 1
@@ -169,10 +169,10 @@ t_short() {
 	disk spare2 4
 	bad main 21000-21002
 	remap /dev/mapper/odd /dev/spare2
-	io_error vmio read $R 1000 3
+	io_error vmio read "$R" 1000 3
 	is known_bad=1
-	vmio fill $R 0 1003 4
-	vmio check $R 0 1003 4
+	vmio fill "$R" 0 1003 4
+	vmio check "$R" 0 1003 4
 	vmio check /dev/main 21003 100 1
 }
 
@@ -187,7 +187,7 @@ t_fed_back() {
 		"low_water 1 spare_length 8192 read_retries 0 label x"; do
 		# shellcheck disable=SC2086
 		remap /dev/main /dev/spare 0 $args format
-		vmio write $R 1000 8 2
+		vmio write "$R" 1000 8 2
 		line=$(dmsetup table remap)
 		status=$(ask status)
 		dmsetup remove remap
@@ -195,7 +195,7 @@ t_fed_back() {
 		same "$line" "$(dmsetup table remap)" "table"
 		is remappings=1
 		same "${status#*uuid=}" "$(ask status | sed 's/.*uuid=//')" "uuid, label, identity"
-		vmio check $R 1000 8 2
+		vmio check "$R" 1000 8 2
 		dmsetup remove remap
 	done
 	[[ $line == *"dm-remap "*" 0 6 spare_length 8192 read_retries 0 low_water 1" ]] || fail "$line"
@@ -209,7 +209,7 @@ t_format_read_only() {
 	vmio fill /dev/spare 0 100 1
 	remap /dev/main /dev/spare 0 FORMAT
 	is remappings=0
-	vmio write $R 1000 8 2
+	vmio write "$R" 1000 8 2
 	# Format is for once: a reload of the same table line does not repeat it.
 	[[ $(dmsetup table remap) != *format* ]]
 	dmsetup suspend remap
@@ -221,10 +221,10 @@ t_format_read_only() {
 	before=$(md5sum </dev/spare)
 	remap /dev/main /dev/spare 0 read_only
 	is mode=ro remappings=1
-	vmio check $R 1000 8 2
-	vmio write $R 1000 8 3
-	io_error vmio write $R 2000 8 3
-	io_error vmio read $R 2000 8
+	vmio check "$R" 1000 8 2
+	vmio write "$R" 1000 8 3
+	io_error vmio write "$R" 2000 8 3
+	io_error vmio read "$R" 2000 8
 	fails "Read-only file system" ask remap 3000
 	fails "Read-only file system" ask release 1000
 	dmsetup remove remap
@@ -246,7 +246,7 @@ t_read_only_table() {
 	dmsetup remove remap
 	dmsetup create -r remap --table "$(table 32768 /dev/main /dev/spare 0)"
 	is mode=ro
-	vmio read $R 0 8
+	vmio read "$R" 0 8
 }
 
 # feature arguments: spare_length, label, identity, read_retries
@@ -267,7 +267,7 @@ t_features() {
 	local n
 	for n in 0 1 4; do
 		remap /dev/main /dev/spare 0 format read_retries $n
-		io_error vmio read $R 1000 8
+		io_error vmio read "$R" 1000 8
 		dmsetup remove remap
 	done
 }
@@ -281,9 +281,9 @@ t_read_retries() {
 	bad main 1000-1007
 	for n in 0 1 5; do
 		remap /dev/main /dev/spare 0 format read_retries $n
-		vmio write $R 0 8 1
+		vmio write "$R" 0 8 1
 		before=$(reads_of)
-		io_error vmio read $R 1000 8
+		io_error vmio read "$R" 1000 8
 		reads+=($(($(reads_of) - before)))
 		dmsetup remove remap
 	done
@@ -300,11 +300,11 @@ t_low_water() {
 	remap /dev/main /dev/spare 0 spare_length 256 low_water 20
 	is slots_total=27 low_water=20
 	log_mark
-	vmio write $R 1000 48 2
+	vmio write "$R" 1000 48 2
 	not_logged "low water"
 	sleep 1.2	# events are told once a second
 	events=$(event)
-	vmio write $R 1048 8 2
+	vmio write "$R" 1048 8 2
 	wait_event "$events"
 	logged "low water: 20 of 27 slots are free"
 }
@@ -356,7 +356,7 @@ t_limits() {
 	remap /dev/main /dev/spare
 	same "write back" "$(cat $q/write_cache)" "write cache"
 	same 1 "$(cat $q/fua)" "FUA"
-	same 512 "$(blockdev --getss $R)" "logical block size"
+	same 512 "$(blockdev --getss "$R")" "logical block size"
 	dmsetup remove remap
 	disk main2 16
 	disk spare2 8 cache_size=1

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dm-remap simulator: what the exhaustive mode shares with the rest.
+ */
+#ifndef EXHAUST_H
+#define EXHAUST_H
+
+#define MAX_LIST	100000U
+
+extern u32 *choice_max;		/* of how many each choice was one */
+
+void power_off(void);
+void reload(void);
+void *shared_notes(void);
+u32 shared_list(u32 **list);
+void exhaust_note(void *notes);
+
+#endif

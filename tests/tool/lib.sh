@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# tests/tool/lib.sh: what the tests of dmremap have in common.
+
+top=$(cd "$here/../.." && pwd -P)
+export T=/run/test DMREMAP_STATE=/run/test-state ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$here/lsan
+D=$top/build/tool/dmremap.asan
+M=/dev/mapper
+
+# dmremap with a status of the sanitizer's own, so that no test takes it for a refusal
+dmremap() {
+	local s=0
+	UBSAN_OPTIONS=halt_on_error=1:exitcode=99 ASAN_OPTIONS=detect_leaks=1:exitcode=99 "$D" "$@" || s=$?
+	if [ $s = 99 ] || [ $s -ge 128 ]; then
+		echo "dmremap $*: crashed ($s)" >&2
+		kill -TERM $$
+	fi
+	return $s
+}
+
+# lab [OPTION...]: a pair /dev/mapper/{lab-main,lab-spare}, all good unless told otherwise
+lab() { dmremap lab create lab --ram --size 64M --spare-size 16M --bad 0 "$@" >/dev/null; }
+# pair [OPTION...]: the same, opened as /dev/mapper/lab
+pair() { lab; dmremap create lab $M/lab-main $M/lab-spare --yes --label lab "$@" >/dev/null; }
+
+# expect STATUS TEXT COMMAND...: exactly this status, TEXT in its output, at most one line on stderr
+expect() {
+	local want=$1 text=$2 got=0
+	shift 2
+	"$@" >/run/expect.out 2>/run/expect.err || got=$?
+	if [ $got != "$want" ]; then
+		echo "status $got instead of $want: $*" >&2
+		cat /run/expect.out /run/expect.err >&2
+		return 1
+	fi
+	if ! cat /run/expect.out /run/expect.err | grep -qe "$text"; then
+		echo "no '$text' in the output of: $*" >&2
+		cat /run/expect.out /run/expect.err >&2
+		return 1
+	fi
+}
+# refused STATUS TEXT COMMAND...: the same, and it is one clear line
+refused() {
+	expect "$@" || return
+	if [ "$(wc -l </run/expect.err)" != 1 ]; then
+		echo "not one line: $(cat /run/expect.err)" >&2
+		return 1
+	fi
+}
+
+# value NAME: a number of the kernel's status
+value() { dmsetup message lab 0 status | tr ' ' '\n' | sed -n "s,^$1=,,p"; }
+sum() { sha256sum "$1" | cut -d' ' -f1; }
+# the device's contents, past all caches
+dsum() { dd if="$1" bs=1M iflag=direct status=none | sha256sum | cut -d' ' -f1; }
+random() { dd if=/dev/urandom of="$1" bs=1M oflag=direct,nonblock conv=notrunc status=none count="${2:-64}"; }
+drop_caches() { sync; echo 3 >/proc/sys/vm/drop_caches; }
+img() { echo "/dev/shm/dmremap-lab-lab-$1.img"; }
+
+take_away() {
+	local n
+	jobs -p | xargs -r kill -KILL 2>/dev/null
+	pkill -KILL -f /run/test/load 2>/dev/null
+	cd /
+	for n in $(awk '$2 ~ "^/run/test/" { print $2 }' /proc/mounts); do umount -f "$n"; done
+	vgchange -an >/dev/null 2>&1
+	for n in $(dmsetup ls --target dm-remap 2>/dev/null | awk '{ print $1 }'); do dmsetup resume "$n"; done
+	for _ in 1 2 3 4 5; do
+		for n in $(dmsetup ls 2>/dev/null | awk '/\(/ { print $1 }'); do
+			dmsetup remove --retry "$n" >/dev/null 2>&1
+		done
+	done
+	losetup -D
+	rm -rf /run/test /run/test-state /dev/shm/*
+	[ "$(dmsetup ls)" = "No devices found" ]
+}

@@ -1,0 +1,284 @@
+# shellcheck shell=bash disable=SC2154
+# SPDX-License-Identifier: GPL-2.0
+#
+# grow, replace, detach: with the device in use, and killed at any moment.
+
+# A program that writes to the device and knows what must be there: each 4 KiB
+# block gets the number of its last write that was acknowledged.
+start_load() {
+	cat >"$T/load" <<'PY'
+import os, random, struct, sys, mmap
+dev, log, n = sys.argv[1], sys.argv[2], 16384
+fd = os.open(dev, os.O_RDWR | os.O_DIRECT)
+buf = mmap.mmap(-1, 4096)
+out = open(log, "w", buffering=1)
+i = 0
+while True:
+    i += 1
+    b = random.randrange(n)
+    out.write("%d %d begin\n" % (b, i))
+    buf.seek(0); buf.write(struct.pack("<QQ", b, i) * 256)
+    os.pwrite(fd, buf, b * 4096)
+    out.write("%d %d end\n" % (b, i))
+PY
+	cat >"$T/verify" <<'PY'
+import os, struct, sys, mmap
+dev, log = sys.argv[1], sys.argv[2]
+done, maybe = {}, {}
+for line in open(log):
+    f = line.split()
+    if len(f) < 3: continue
+    b, i = int(f[0]), int(f[1])
+    if f[2] == "end": done[b] = i; maybe.pop(b, None)
+    else: maybe[b] = i
+fd = os.open(dev, os.O_RDONLY | os.O_DIRECT)
+buf = mmap.mmap(-1, 4096)
+bad = 0
+for b in set(done) | set(maybe):
+    try:
+        os.preadv(fd, [buf], b * 4096)
+    except OSError as e:
+        print("block %d: %s" % (b, e)); bad += 1; continue
+    got = struct.unpack("<QQ", buf[:16])
+    if buf[:] != buf[:16] * 256 or got not in ((b, done.get(b)), (b, maybe.get(b))):
+        if b in done or got != (0, 0):
+            print("block %d: %s instead of %s or %s" % (b, got, done.get(b), maybe.get(b))); bad += 1
+sys.exit(bad > 0)
+PY
+	python3 "$T/load" $M/lab "$T/log" &
+	load=$!
+}
+stop_load() {
+	kill -0 $load
+	kill -KILL $load
+	wait $load 2>/dev/null || true
+}
+
+t_grow_in_use() {
+	lab
+	dmremap create lab $M/lab-main $M/lab-spare --yes --size 1M >/dev/null
+	dmremap lab hurt --bad 300 --kind write --seed 1 >/dev/null
+	start_load
+	sleep 2
+	refused 4 'nobody to ask' dmremap grow lab
+	expect 0 'grow 32768' dmremap grow lab --dry-run
+	expect 0 'slots now' dmremap grow lab --yes --size 4M
+	expect 0 'slots now' dmremap grow lab --yes
+	[ "$(value spare_length)" = 32768 ]
+	refused 2 'already' dmremap grow lab --yes
+	refused 2 'cannot shrink' dmremap grow lab --yes --size 8M
+	sleep 2
+	stop_load
+	python3 "$T/verify" $M/lab "$T/log"
+	[ "$(value remappings)" -gt 100 ]
+	dmremap close lab
+	expect 0 whole dmremap check $M/lab-spare
+	dmremap open lab $M/lab-spare >/dev/null
+	python3 "$T/verify" $M/lab "$T/log"
+}
+
+t_grow_refuses_what_is_behind() {
+	lab
+	dmremap lab create two --ram --size 64M --bad 0 --spare-size 1M >/dev/null
+	dmremap create lab $M/lab-main $M/lab-spare --yes --size 1M >/dev/null
+	dmremap create two $M/two-main $M/lab-spare --yes --start 1M --size 1M >/dev/null
+	refused 2 "open device 'two'" dmremap grow lab --yes
+	dmremap close two
+	refused 2 'lies behind' dmremap grow lab --yes
+	[ "$(value spare_length)" = 2048 ]
+}
+
+t_replace_in_use() {
+	local i
+	lab
+	dmremap lab create new --ram --size 8M --bad 0 --spare-size 1M >/dev/null
+	dmremap create lab $M/lab-main $M/lab-spare --yes --label lab --low-water 7 --breaker 0,0 >/dev/null
+	dmremap lab hurt --bad 500 --kind write --seed 1 >/dev/null
+	start_load
+	sleep 3
+	refused 4 'nobody to ask' dmremap replace lab $M/new-main
+	expect 0 'dmsetup suspend lab' dmremap replace lab $M/new-main --dry-run
+	expect 0 'the spare is on' dmremap replace lab $M/new-main --yes
+	sleep 1
+	expect 0 'the spare is on' dmremap replace lab $M/lab-spare --yes --start 4M
+	sleep 1
+	stop_load
+	python3 "$T/verify" $M/lab "$T/log"
+	dmsetup table lab | grep 'low_water 7'
+	dmsetup table lab | grep ' 8192 '
+	[ "$(value remappings)" -gt 200 ]
+	# The ones that are out of use are blank.
+	refused 2 'no spare area' dmremap inspect $M/new-main
+	refused 2 'no spare area' dmremap inspect $M/lab-spare
+	dmremap close lab
+	expect 0 '/dev/mapper/lab:' dmremap assemble
+	python3 "$T/verify" $M/lab "$T/log"
+	for i in 1 2; do [ "$(value superblocks)" = 3/3 ]; done
+}
+
+t_replace_saves_what_it_can() {
+	pair
+	dmremap lab hurt --at 800+80 --kind write >/dev/null
+	random $M/lab
+	dmremap lab create new --ram --size 8M --bad 0 --spare-size 1M >/dev/null
+	local slot at
+	slot=$(dmremap list lab --json | jq '.[3].slot')
+	# The first slots follow the superblock and the slot table.
+	at=$(dmsetup message lab 0 list | sed -n 4p)
+	echo "$at, slot $slot"
+	dmremap lab hurt --spare --at $((8 + 17 * 8 + slot * 8))+1 --kind read >/dev/null
+	expect 0 '1 sectors could not be read' dmremap replace lab $M/new-main --yes
+	[ "$(value lost_sectors)" = 1 ]
+	expect 2 'CRITICAL' dmremap status lab
+	expect 0 'lost' dmremap list lab --lost
+}
+
+t_replace_refuses() {
+	pair
+	dmremap lab create new --ram --size 8M --bad 0 --spare-size 1M >/dev/null
+	random $M/lab 8
+	dmremap evacuate lab 0+16384 >/dev/null
+	refused 2 'too small' dmremap replace lab $M/new-spare --yes
+	refused 2 'No such file' dmremap replace lab /dev/nonesuch --yes
+	refused 2 'in use' dmremap replace lab $M/lab-main --yes
+	refused 2 'spare area' dmremap replace lab $M/lab-spare --yes
+	mkfs.ext4 -q -F $M/new-main 2>/dev/null
+	local before
+	before=$(sum $M/new-main)
+	refused 2 'ext4' dmremap replace lab $M/new-main --yes
+	[ "$(sum $M/new-main)" = "$before" ]
+	expect 0 'ext4' dmremap replace lab $M/new-main --dry-run || true
+	[ "$(sum $M/new-main)" = "$before" ]
+	[ "$(dmsetup info -c --noheadings -o suspended lab)" = Active ]
+}
+
+# The tool is killed, and the machine with it: what is on the disks must be
+# enough to go on, by itself.
+t_replace_killed_at_any_moment() {
+	local i n want delay
+	pair
+	dmremap lab create new --ram --size 16M --bad 0 --spare-size 1M >/dev/null
+	dmremap lab hurt --bad 400 --kind write --seed 5 >/dev/null
+	random $M/lab
+	n=$(value remappings)
+	want=$(dsum $M/lab)
+	for i in $(seq 1 25); do
+		delay=$(printf '0.%03d' $((i * 37 + RANDOM % 37)))
+		if dmremap inspect $M/new-main >/dev/null 2>&1; then to=$M/lab-spare; else to=$M/new-main; fi
+		timeout -s KILL "$delay" "$D" replace lab $to --yes --force >/dev/null 2>&1 || true
+		dmsetup resume lab
+		[ "$(dsum $M/lab)" = "$want" ]
+		dmsetup suspend lab
+		# As after a power cut: nothing but what is on the disks counts.
+		dmsetup remove lab
+		dmremap assemble 2>&1 | grep -v 'left alone' || true
+		[ "$(value remappings)" = "$n" ]
+		[ "$(dsum $M/lab)" = "$want" ]
+	done
+	expect 0 'the spare is on' dmremap replace lab $to --yes --force ||
+		expect 0 'the spare is on' dmremap replace lab $M/lab-spare --yes --force
+}
+
+t_stale_copy_is_named() {
+	pair
+	dmremap lab hurt --at 800+80 --kind write >/dev/null
+	random $M/lab 2
+	dmremap close lab
+	# An old copy, as it is when the old spare could not be wiped.
+	dmremap lab create old --ram --size 16M --bad 0 --spare-size 1M >/dev/null
+	dd if=$M/lab-spare of=$M/old-main bs=1M oflag=direct status=none
+	dmremap open lab $M/lab-spare >/dev/null
+	dmremap close lab
+	refused 2 'old copy' dmremap open lab $M/old-main
+	expect 0 'out of use' dmremap scan
+	expect 0 'left alone' dmremap assemble
+	dmsetup table lab | grep "$(stat -c '%Hr:%Lr' "$(readlink -f $M/lab-spare)")"
+	dmremap close lab
+	# Equal and as new: either will do, silently.
+	dd if=$M/lab-spare of=$M/old-main bs=1M oflag=direct status=none
+	expect 0 '/dev/mapper/lab' dmremap assemble
+	dmremap close lab
+	# As new, but different: nobody but the administrator can tell.
+	dd if=$M/lab-spare of=$M/old-main bs=1M oflag=direct status=none
+	dd if=/dev/urandom of=$M/old-main bs=4k seek=18 count=10 oflag=direct status=none conv=notrunc
+	refused 2 'differ' dmremap assemble
+	refused 2 'differ' dmremap open lab $M/lab-spare
+	expect 0 lab dmremap open lab $M/lab-spare --this-copy
+}
+
+t_detach_back() {
+	local want
+	pair
+	dmremap lab hurt --bad 200 --kind write --seed 2 >/dev/null
+	random $M/lab
+	want=$(dsum $M/lab)
+	# The disk still fails: nothing is given up.
+	refused 2 'must stay' dmremap detach lab --yes
+	[ "$(value remappings)" -gt 100 ]
+	[ "$(dsum $M/lab)" = "$want" ]
+	dmremap lab heal >/dev/null
+	refused 4 'nobody to ask' dmremap detach lab
+	expect 0 'linear' dmremap detach lab --dry-run
+	expect 0 'use /dev/mapper/lab-main' dmremap detach lab --yes
+	[ ! -e $M/lab ]
+	[ "$(dsum $M/lab-main)" = "$want" ]
+	refused 2 'no spare area' dmremap inspect $M/lab-spare
+}
+
+t_detach_in_use() {
+	pair
+	dmremap lab hurt --bad 300 --kind write --seed 2 >/dev/null
+	start_load
+	sleep 3
+	dmremap lab heal >/dev/null
+	expect 0 'plain mapping' dmremap detach lab --yes
+	sleep 1
+	stop_load
+	dmsetup table lab | grep linear
+	python3 "$T/verify" $M/lab "$T/log"
+	python3 "$T/verify" $M/lab-main "$T/log"
+}
+
+t_detach_known_bad() {
+	pair
+	dmremap lab hurt --at 800+8 --kind read,write >/dev/null
+	dmremap scrub lab >/dev/null
+	refused 2 'known bad' dmremap detach lab --yes
+	expect 0 'use' dmremap detach lab --yes --leave-known-bad
+}
+
+t_detach_to_killed_and_resumed() {
+	local want i
+	pair
+	dmremap lab create new --ram --size 80M --bad 0 --spare-size 1M >/dev/null
+	dmremap lab hurt --bad 200 --kind read,write --seed 2 >/dev/null
+	random $M/lab
+	want=$(dsum $M/lab)
+	mkfs.ext4 -q -F $M/new-main 2>/dev/null
+	refused 2 'ext4' dmremap detach lab --to $M/new-main --yes
+	refused 2 'too small' dmremap detach lab --to $M/new-spare --yes
+	refused 2 'itself' dmremap detach lab --to $M/lab-spare --yes --force
+	for i in 1 2 3 4 5 6; do
+		timeout -s KILL "0.$((i * 12))" "$D" detach lab --to $M/new-main --yes --force >/dev/null 2>&1 || true
+		[ -e $M/lab ] || break
+		[ "$(dsum $M/lab)" = "$want" ]
+		# What the target had meanwhile, from a power cut: found by comparing.
+		dd if=/dev/urandom of=$M/new-main bs=4k seek=$i count=1 conv=notrunc oflag=direct status=none
+	done
+	expect 0 'compared' dmremap detach lab --to $M/new-main --yes --force
+	[ "$(head -c 64M $M/new-main | sha256sum | cut -d' ' -f1)" = "$want" ]
+	[ ! -e $M/lab ]
+	refused 2 'no spare area' dmremap inspect $M/lab-spare
+}
+
+t_detach_to_unreadable() {
+	pair
+	dmremap lab create new --ram --size 64M --bad 0 --spare-size 1M >/dev/null
+	random $M/lab
+	dmremap lab hurt --at 8000+8 --kind read,write >/dev/null
+	refused 2 'cannot be read at sector 8000' dmremap detach lab --to $M/new-main --yes
+	[ -e $M/lab ]
+	expect 0 '8 sectors could not be read' dmremap detach lab --to $M/new-main --yes --force --allow-unreadable
+	cmp -n 4096 -i 4096000:0 $M/new-main /dev/zero
+	cmp -n 4096000 $M/new-main $M/lab-main
+}
