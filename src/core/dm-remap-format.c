@@ -42,8 +42,8 @@ struct dmr_disk_super {
 	char label[DMR_LABEL_LEN];
 	__le64 counters[16];	/* the ones beyond DMR_NR_COUNTERS are spare */
 	struct dmr_disk_segment seg[DMR_MAX_SEGMENTS];
-	__le64 distrust[DMR_NR_COPIES];
-	u8 reserved[3128];
+	struct dmr_disk_segment distrust[DMR_NR_COPIES];	/* table blocks */
+	u8 reserved[3112];
 } __packed;
 
 struct dmr_disk_entry {
@@ -273,8 +273,10 @@ void dmr_super_encode(const struct dmr_super *sb, unsigned int copy, void *block
 	memcpy(d->label, sb->label, sizeof(d->label));
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		d->counters[i] = cpu_to_le64(sb->counters[i]);
-	for (i = 0; i < DMR_NR_COPIES; i++)
-		d->distrust[i] = cpu_to_le64(sb->distrust[i]);
+	for (i = 0; i < DMR_NR_COPIES; i++) {
+		d->distrust[i].start = cpu_to_le64(sb->distrust[i].first);
+		d->distrust[i].len = cpu_to_le64(sb->distrust[i].nr);
+	}
 	d->nr_segments = cpu_to_le64(sb->layout.nr_segments);
 	for (i = 0; i < sb->layout.nr_segments; i++) {
 		d->seg[i].start = cpu_to_le64(sb->layout.seg[i].start);
@@ -329,8 +331,10 @@ enum dmr_verdict dmr_super_decode(struct dmr_super *sb, int copy,
 	memcpy(sb->label, d->label, sizeof(sb->label));
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		sb->counters[i] = le64_to_cpu(d->counters[i]);
-	for (i = 0; i < DMR_NR_COPIES; i++)
-		sb->distrust[i] = le64_to_cpu(d->distrust[i]);
+	for (i = 0; i < DMR_NR_COPIES; i++) {
+		sb->distrust[i].first = le64_to_cpu(d->distrust[i].start);
+		sb->distrust[i].nr = le64_to_cpu(d->distrust[i].len);
+	}
 
 	if (!layout_decode(&sb->layout, d) ||
 	    check_add_overflow(sb->spare_start,

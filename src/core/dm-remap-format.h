@@ -202,12 +202,15 @@ struct dmr_super {
 	u64 spare_start;	/* sector of the spare device, as a check */
 	u64 hwm;		/* table blocks in use; none beyond is trusted */
 	/*
-	 * If not 0: copy of the table of which a block could not be read nor
-	 * repaired. Nothing in it with this sequence number or a later one may
-	 * be believed, should it be readable again: it was not seen when the
-	 * device was activated, and main may have been written since.
+	 * Table blocks, by copy, that could not be made the same as the other
+	 * copy when the device was activated. They are not believed even if
+	 * they are valid, or can be read again: the device has been used with
+	 * what the other copy says.
 	 */
-	u64 distrust[DMR_NR_COPIES];
+	struct {
+		u64 first;
+		u64 nr;
+	} distrust[DMR_NR_COPIES];
 	u64 main_sectors;
 	u32 main_lbs;		/* logical block size of main, bytes */
 	char identity[DMR_IDENTITY_LEN];

@@ -110,7 +110,8 @@ static int check_pairing(const struct dmr_area *area,
 		    sb->layout.area_blocks, area->avail_blocks);
 		return -ENOSPC;
 	}
-	if (area->area_blocks && area->area_blocks != sb->layout.area_blocks) {
+	/* A longer one has been grown since the table was written down. */
+	if (area->area_blocks > sb->layout.area_blocks) {
 		say(why, "spare_length is %llu sectors, but the spare area was formatted with %llu",
 		    area->area_blocks << DMR_BLOCK_SECTOR_SHIFT,
 		    sb->layout.area_blocks << DMR_BLOCK_SECTOR_SHIFT);
@@ -349,7 +350,6 @@ struct loader {
 	void *buf[DMR_NR_COPIES];
 	u64 *words[DMR_NR_COPIES];
 	unsigned long *repair[DMR_NR_COPIES];	/* table blocks to rewrite */
-	u64 nr_repairs;
 };
 
 /* Read a run of both copies; a block that cannot be read is left as zeroes. */
@@ -389,15 +389,13 @@ static void read_run(struct loader *l, u64 table, u32 nr)
 static enum dmr_verdict decode(const struct dmr_store *store, unsigned int copy,
 			       u64 table, const void *buf, u64 *seq, u64 *words)
 {
-	u64 limit = store->sb.distrust[copy];
-	enum dmr_verdict verdict;
+	const struct dmr_super *sb = &store->sb;
 
-	verdict = dmr_table_decode(store->sb.uuid, table, store->main_blocks,
-				   dmr_layout_entries(&store->sb.layout, table),
-				   buf, seq, words);
-	if (verdict == DMR_OK && limit && *seq >= limit)
+	if (table - sb->distrust[copy].first < sb->distrust[copy].nr)
 		return DMR_DAMAGED;
-	return verdict;
+	return dmr_table_decode(sb->uuid, table, store->main_blocks,
+				dmr_layout_entries(&sb->layout, table), buf,
+				seq, words);
 }
 
 static int load_table(struct loader *l, u64 table, u32 i)
@@ -418,10 +416,8 @@ static int load_table(struct loader *l, u64 table, u32 i)
 		return -EUCLEAN;
 	}
 	use = verdict[0] != DMR_OK || (verdict[1] == DMR_OK && seq[1] > seq[0]);
-	if (verdict[!use] != DMR_OK || seq[!use] != seq[use]) {
+	if (verdict[!use] != DMR_OK || seq[!use] != seq[use])
 		__set_bit(table, l->repair[!use]);
-		l->nr_repairs++;
-	}
 	for (e = 0; e < nr; e++)
 		if (l->words[use][e])
 			dmr_store_set(store, table * DMR_TABLE_ENTRIES + e,
@@ -432,34 +428,50 @@ static int load_table(struct loader *l, u64 table, u32 i)
 }
 
 /*
- * Rewrite what is damaged or old, to be the same as the other copy: sequence
- * number included, or else the other one would be the old one next time.
+ * Rewrite a block of one copy, to be the same as the other one: sequence number
+ * included, or else the other one would be the old one next time.
  */
+static bool repair_block(struct loader *l, unsigned int copy, u64 table)
+{
+	struct dmr_store *store = l->store;
+	u64 seq;
+
+	if (store->read_only ||
+	    dmr_store_read_table(store, !copy, table, &seq, l->words[0]) !=
+	    DMR_OK)
+		return false;
+	dmr_table_encode(store->sb.uuid, table, seq, l->words[0], store->buf);
+	return dmr_meta_write(store->env,
+			      dmr_layout_table(&store->sb.layout, copy, table),
+			      1, store->buf, false) == BLK_STS_OK;
+}
+
+/* What cannot be repaired is not to be believed from now on. */
 static void repair(struct loader *l)
 {
 	struct dmr_store *store = l->store;
 	unsigned int copy;
-	u64 table, seq;
+	u64 table, first, last;
 
 	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		first = U64_MAX;	/* none */
+		last = 0;
 		for (table = 0; table < store->sb.hwm; table++) {
 			if (!test_bit(table, l->repair[copy]))
 				continue;
-			if (store->read_only ||
-			    dmr_store_read_table(store, !copy, table, &seq,
-						 l->words[0]) != DMR_OK) {
-				store->copies_whole &= ~BIT(copy);
+			if (repair_block(l, copy, table)) {
+				store->repaired++;
 				continue;
 			}
-			dmr_table_encode(store->sb.uuid, table, seq,
-					 l->words[0], store->buf);
-			if (dmr_meta_write(store->env,
-					   dmr_layout_table(&store->sb.layout,
-							    copy, table),
-					   1, store->buf, false) != BLK_STS_OK)
-				store->copies_whole &= ~BIT(copy);
-			else
-				store->repaired++;
+			store->copies_whole &= ~BIT(copy);
+			first = min(first, table);
+			last = table;
+		}
+		/* To be written with the next superblock. */
+		if (!store->read_only) {
+			store->sb.distrust[copy].first = first;
+			store->sb.distrust[copy].nr =
+				first == U64_MAX ? 0 : last - first + 1;
 		}
 	}
 }
@@ -467,7 +479,6 @@ static void repair(struct loader *l)
 static int load_tables(struct loader *l)
 {
 	struct dmr_store *store = l->store;
-	unsigned int copy;
 	u64 table = 0;
 	u32 i, nr;
 	int r;
@@ -489,17 +500,7 @@ static int load_tables(struct loader *l)
 	}
 	/* Setting words has moved the cursor about. */
 	store->cursor = 0;
-	if (l->nr_repairs)
-		repair(l);
-	if (store->read_only)
-		return 0;
-	/* To be written with the next superblock. */
-	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
-		if (store->copies_whole & BIT(copy))
-			store->sb.distrust[copy] = 0;
-		else if (!store->sb.distrust[copy])
-			store->sb.distrust[copy] = store->seq;
-	}
+	repair(l);
 	return 0;
 }
 

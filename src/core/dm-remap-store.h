@@ -43,7 +43,8 @@ struct dmr_why {
  * struct dmr_area - the devices that a store is to be opened for
  * @spare_start: first sector of the area on the spare device
  * @avail_blocks: blocks from there to the end of the device
- * @area_blocks: length that the area must have; 0 for any (format: all)
+ * @area_blocks: length that the area must have at least; 0 for any. For format:
+ *		 its length; 0 for all
  * @main_sectors: size of the main device
  * @main_lbs: its logical block size in bytes
  * @identity: what main is called (see the manual), or ""

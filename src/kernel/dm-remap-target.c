@@ -429,6 +429,8 @@ static int activate(struct dmr_target *t, struct dmr_super *sb,
 	r = dmr_engine_activate(&t->engine, sb, why);
 	if (r)
 		dmr_engine_deactivate(&t->engine);
+	else if (t->spare_length)
+		t->spare_length = area_sectors(t);
 	return r;
 }
 
