@@ -158,17 +158,20 @@ static void wrong_pairings(void **state)
 	s.area.avail_blocks = LEN;
 	s.area.area_blocks = LEN + 1;
 	assert_int_equal(spare_probe(&s), -ENOSPC);
-	s.area.avail_blocks = LEN + 1;
-	assert_int_equal(spare_probe(&s), -EINVAL);
-	assert_why(&s, "spare_length");
-	assert_why(&s, "24000");
-	s.area.avail_blocks = LEN;
-	s.area.area_blocks = LEN;
-	assert_int_equal(spare_probe(&s), 0);
 	/* It has been lengthened since: fine. */
 	s.area.area_blocks = LEN - 100;
 	assert_int_equal(spare_probe(&s), 0);
 	s.area.area_blocks = LEN;
+
+	/* Not as long as it must be. */
+	s.area.area_blocks = LEN - 200;
+	assert_int_equal(dmr_store_format(s.env, &s.area, &s.sb, &s.why), 0);
+	s.area.area_blocks = LEN - 100;
+	assert_int_equal(spare_probe(&s), -EINVAL);
+	assert_why(&s, "spare_length");
+	assert_why(&s, "22400");
+	s.area.area_blocks = 0;
+	assert_int_equal(spare_probe(&s), 0);
 
 	/* An area that starts elsewhere on this disk. */
 	s.area.spare_start = 4096;
