@@ -55,4 +55,20 @@ install-tool: tool
 
 install: install-tool
 
+# The parsers and what they need, apart from all that touches a device.
+TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,say.o progress.o ranges.o \
+		kstat.o picture.o) $(TOOL)/asan/user/kernel-shim.o
+
+$(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
+	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)
+
+.PHONY: check-tool-unit check-tool
+check-tool-unit: $(TOOL)/unit
+	@LSAN_OPTIONS=suppressions=tests/tool/lsan $(TOOL)/unit >$(TOOL)/unit.out 2>&1; s=$$?; cat $(TOOL)/unit.out; \
+	p=$$(grep -c '^\[       OK \]' $(TOOL)/unit.out); f=$$(grep -c '^\[  FAILED  \] [a-z_]*$$' $(TOOL)/unit.out); \
+	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; echo "$$p passed, $$f failed"; [ $$s = 0 ]
+
+check-tool: check-tool-unit
+	tests/tool/run $(or $(KVER),6.1)
+
 -include $(TOOL_OBJ:.o=.d) $(TOOL_ASAN_OBJ:.o=.d)

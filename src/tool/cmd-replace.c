@@ -255,7 +255,8 @@ static int run(struct args *a)
 		goto out;
 	r = env_open(&p->env, p->spare.path, p->start, true);
 	if (!r)
-		r = env_hold(&p->env, &p->layout);
+		r = env_hold(&p->env, &p->layout) ?:
+		    env_unclaim(&p->env, p->spare.path);
 	if (r) {
 		r = fail(RC_FAILED, "%s cannot be written to: %s; %s is unchanged",
 			 p->spare.path, strerror(p->env.error ?: -r),

@@ -61,6 +61,17 @@ void env_close(struct dmr_env *env)
 	env->fd = -1;
 }
 
+int env_unclaim(struct dmr_env *env, const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_DIRECT);
+
+	if (fd < 0)
+		return -errno;
+	close(env->fd);
+	env->fd = fd;
+	return 0;
+}
+
 static int transfer(struct dmr_env *env, bool write, off_t at, size_t size,
 		    void *buf)
 {

@@ -30,6 +30,9 @@ struct dmr_env {
 int env_open(struct dmr_env *env, const char *path, u64 start, bool write);
 void env_close(struct dmr_env *env);
 
+/* Let the kernel take the block device, too, while it stays open here. */
+int env_unclaim(struct dmr_env *env, const char *path);
+
 /* Blank the superblocks of @l on the device and hold new ones back. */
 int env_hold(struct dmr_env *env, const struct dmr_layout *l);
 /* Write what was held back, durably. Return: 0 or -EIO. */

@@ -1,0 +1,256 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# evacuate, release, retest, breaker, scrub, import, export, fill, whose.
+
+t_evacuate_release_retest() {
+	local want
+	pair
+	random $M/lab
+	want=$(dsum $M/lab)
+	expect 0 '10 blocks moved to the spare, 0 were' dmremap evacuate lab 800+80
+	expect 0 '0 blocks moved to the spare, 10 were' dmremap evacuate lab 800+80
+	dmremap lab hurt --at 8000+8 --kind read,write >/dev/null
+	expect 0 '1 could not be read' dmremap evacuate lab 7992+24
+	expect 0 '0 known bad blocks read well again, 1 are' dmremap retest lab --all
+	dmremap lab heal >/dev/null
+	expect 0 '1 known bad blocks read well again, 0 are' dmremap retest lab --all
+	dmremap lab hurt --at 800+8 --kind write >/dev/null
+	expect 0 '4 blocks moved back to the main device, 1 must' dmremap release lab 800+40
+	expect 0 '7 blocks moved back to the main device, 1 must' dmremap release lab --all
+	[ "$(value remappings)" = 1 ]
+	[ "$(dsum $M/lab)" = "$want" ]
+	refused 1 'name a range' dmremap evacuate lab
+	refused 1 'name a range' dmremap release lab
+	refused 1 'not a range' dmremap evacuate lab abc
+	refused 2 'beyond the end' dmremap evacuate lab 131072
+	refused 2 'beyond the end' dmremap evacuate lab 0+131073
+	refused 1 'not a range' dmremap evacuate lab 0+0
+}
+
+t_breaker() {
+	lab
+	dmremap create lab $M/lab-main $M/lab-spare --yes --breaker 5,3600 >/dev/null
+	expect 0 'closed' dmremap breaker lab
+	expect 0 'closed already' dmremap breaker lab close
+	dmremap lab hurt --at 800+800 --kind write >/dev/null
+	dd if=/dev/zero of=$M/lab bs=4k seek=100 count=80 oflag=direct status=none 2>/dev/null || true
+	expect 0 'open' dmremap breaker lab
+	expect 2 'breaker is open' dmremap status lab
+	refused 1 'close' dmremap breaker lab open
+	expect 0 'closed again' dmremap breaker lab close
+	expect 0 'closed' dmremap breaker lab
+}
+
+t_scrub() {
+	pair
+	random $M/lab
+	dmremap lab hurt --bad 40 --seed 4 --kind read,write >/dev/null
+	local n
+	n=$(dmsetup table lab-main | grep -c error)
+	expect 0 "blocks unreadable" dmremap scrub lab 0+2048
+	expect 0 "64 MiB read" dmremap scrub lab
+	[ "$(value known_bad)" -ge "$n" ]
+	refused 2 'no open device' dmremap scrub nonesuch
+	refused 2 'beyond' dmremap scrub lab 999999999
+}
+
+t_scrub_resumes() {
+	local pid at
+	dmremap lab create lab --ram --size 512M --spare-size 16M --bad 0 >/dev/null
+	dmremap create lab $M/lab-main $M/lab-spare --yes >/dev/null
+	# Slow enough to be caught in the middle.
+	dmsetup suspend lab
+	(sleep 1; dmsetup resume lab) &
+	"$D" scrub lab --busy >out 2>&1 &
+	pid=$!
+	sleep 1.2
+	kill -INT $pid
+	wait $pid && s=0 || s=$?
+	cat out
+	if [ "$s" = 5 ]; then
+		at=$(cat "$DMREMAP_STATE"/scrub-*)
+		expect 0 "going on from sector $at" dmremap scrub lab
+	else
+		[ "$s" = 0 ]
+	fi
+	[ -z "$(ls "$DMREMAP_STATE" 2>/dev/null)" ]
+	# What a killed one leaves behind, garbage in it, and --restart.
+	mkdir -p "$DMREMAP_STATE"
+	echo 524288 >"$DMREMAP_STATE/scrub-$(value uuid)"
+	expect 0 'going on from sector 524288' dmremap scrub lab
+	echo rubbish >"$DMREMAP_STATE/scrub-$(value uuid)"
+	expect 0 '512 MiB read' dmremap scrub lab
+	echo 99999999999 >"$DMREMAP_STATE/scrub-$(value uuid)"
+	expect 0 '512 MiB read' dmremap scrub lab --restart
+}
+
+t_import_formats() {
+	pair
+	# badblocks itself, over the failing disk
+	dmremap lab hurt --at 800+16,4000+8 --kind read,write >/dev/null
+	badblocks -b 4096 $M/lab-main >bb || true
+	[ "$(cat bb)" = "$(printf '100\n101\n500')" ]
+	refused 1 'of what format' dmremap import lab bb
+	expect 0 '^800+16' dmremap import lab bb --format badblocks --block-size 4096 --dry-run
+	expect 0 '3 could not be read' dmremap import lab bb --format badblocks --block-size 4096
+	[ "$(value known_bad)" = 3 ]
+	printf '10000 8\n20000 16\n' >md
+	expect 0 '3 blocks moved' dmremap import lab md
+	printf '# mine\n30000-30007\n31000+8\n32000\n' | expect 0 '3 blocks are known bad' dmremap import lab - --mark
+	cat >dd.map <<'MAP'
+# Mapfile. Created by GNU ddrescue version 1.27
+# Command line: ddrescue /dev/sdb rescue.img dd.map
+# current_pos  current_status  current_pass
+0x02500000     +               1
+#      pos        size  status
+0x00000000  0x01400000  +
+0x01400000  0x00001000  -
+0x01401000  0x00001000  /
+0x01402000  0x000FE000  *
+0x01500000  0x00B00000  +
+0x02000000  0x02000000  ?
+MAP
+	expect 0 '^40960+2048' dmremap import lab dd.map --dry-run
+	cat >smart.txt <<'TXT'
+smartctl 7.3 2022-02-28 r5338 [x86_64-linux-6.1.0] (local build)
+
+=== START OF READ SMART DATA SECTION ===
+SMART Self-test log structure revision number 1
+Num  Test_Description    Status                  Remaining  LifeTime(hours)  LBA_of_first_error
+# 1  Extended offline    Completed: read failure       90%     22212         52808
+# 2  Short offline       Completed without error       00%     22100         -
+TXT
+	expect 0 '^52808+1$' dmremap import lab smart.txt --dry-run
+	cat >nvme.txt <<'TXT'
+smartctl 7.3
+Error Information (NVMe Log 0x01, 16 of 63 entries)
+Num   ErrCount  SQId   CmdId  Status  PELoc          LBA  NSID    VS
+  0          5     1  0x00a3  0x4502  0x000        60001     1     -
+TXT
+	expect 0 '^60001+1$' dmremap import lab nvme.txt --dry-run
+	echo '{"logical_block_size":512,"ata_smart_self_test_log":{"extended":{"table":[{"lba":70001},{"status":{}}]}}}' |
+		expect 0 '^70001+1$' dmremap import lab - --dry-run
+}
+
+t_import_refuses() {
+	local before
+	pair
+	before=$(dmsetup message lab 0 status)
+	refused 2 'nothing was changed' dmremap import lab /etc/passwd --format sectors
+	refused 2 'no text' dmremap import lab "$(img main)" --format sectors
+	refused 2 'No such file' dmremap import lab nonesuch
+	refused 1 'not .odd' dmremap import lab /etc/passwd --format odd
+	printf '80\n999999999\n' >far
+	refused 2 'beyond the end' dmremap import lab far --format sectors
+	printf '80\n-1\n' >neg
+	refused 2 'line 2' dmremap import lab neg --format badblocks
+	printf '80\n99999999999999999999999\n' >huge
+	refused 2 'line 2' dmremap import lab huge --format badblocks
+	printf '18446744073709551615\n' >top
+	refused 2 'line 1\|beyond' dmremap import lab top --format badblocks
+	printf '0-131071\n' >all
+	refused 2 'slots' dmremap import lab all
+	echo '{' >json
+	refused 2 'JSON' dmremap import lab json
+	echo '{}' >json
+	refused 2 'no log' dmremap import lab json
+	[ "$(dmsetup message lab 0 status)" = "$before" ]
+}
+
+t_export_import() {
+	local f
+	pair
+	dmremap evacuate lab 800+80 >/dev/null
+	dmremap evacuate lab 131064+8 >/dev/null
+	dmremap export lab >want
+	for f in badblocks ddrescue md sectors; do
+		dmremap export lab --format $f --output list
+		dmremap import lab list --format $f --dry-run | grep -v '^#' |
+			awk -F+ '{ print $1 "-" $1 + $2 - 1 }' | cmp - want
+	done
+	refused 1 'format' dmremap export lab --format odd
+}
+
+t_fill() {
+	local want
+	pair
+	random $M/lab
+	cp "$(img main)" rescue.img
+	dmremap lab hurt --at 8000+80,16001+2 --kind read,write >/dev/null
+	dmremap scrub lab >/dev/null
+	[ "$(value known_bad)" = 11 ]
+	# Newer than the image, in the same block as what is lost.
+	dd if=/dev/urandom of=$M/lab bs=512 seek=16004 count=1 oflag=direct status=none
+	dd if=/dev/urandom of=$M/lab bs=4k seek=1 count=1 oflag=direct status=none
+	cp rescue.img want
+	dd if="$(img main)" of=want bs=4k skip=1 seek=1 count=1 conv=notrunc status=none
+	dd if=$M/lab of=want bs=512 skip=16004 seek=16004 count=1 iflag=direct conv=notrunc status=none
+	# ddrescue got all but one sector.
+	printf '# Mapfile. Created by GNU ddrescue\n0x0 + 1\n0x0 0x3e8200 +\n0x3e8200 0x200 -\n0x3e8400 0x3c17c00 +\n' >map
+	mkdir -p "$T/mnt"
+	refused 1 'map file' dmremap import lab /dev/null --format sectors --fill rescue.img
+	refused 2 'No such file' dmremap import lab map --fill nonesuch
+	dmsetup create user --table "0 131072 linear $M/lab 0"
+	expect 2 'unmount it' dmremap import lab map --fill rescue.img
+	dmsetup remove user
+	expect 0 '81 sectors filled from the image' dmremap import lab map --fill rescue.img
+	dd if=$M/lab of=/dev/null bs=512 skip=8001 count=1 iflag=direct status=none 2>/dev/null && return 1
+	dd if=rescue.img of=$M/lab bs=512 skip=8001 seek=8001 count=1 oflag=direct status=none
+	cmp $M/lab want
+}
+
+# A partition, LVM or dm-crypt between the file system and us.
+t_whose_and_find_file() {
+	local s path mnt=$T/mnt
+	pair
+	mkdir -p "$mnt"
+	for layer in none lvm crypt; do
+		case $layer in
+		none) path=$M/lab ;;
+		lvm)
+			pvcreate -q $M/lab >/dev/null 2>&1
+			vgcreate -q vgt $M/lab >/dev/null 2>&1
+			lvcreate -q -an -Zn -L 8M -n pad vgt >/dev/null 2>&1
+			lvcreate -q -Zn -L 40M -n lv vgt >/dev/null 2>&1
+			path=$M/vgt-lv ;;
+		crypt)
+			dmsetup create crypted --table "0 129024 crypt aes-xts-plain64 $(printf '%064d' 7) 0 $M/lab 2048"
+			path=$M/crypted ;;
+		esac
+		mkfs.ext4 -q -b 4096 $path 2>/dev/null
+		mount $path "$mnt"
+		random "$mnt/a file" 8
+		cp "$mnt/a file" "$mnt/b"
+		sync
+		# Where does the kernel itself say that byte 409600 of b is?
+		python3 - "$mnt/b" <<'PY' >block
+import fcntl, struct, sys
+f = open(sys.argv[1])
+print(struct.unpack("I", fcntl.ioctl(f, 1, struct.pack("I", 100)))[0])
+PY
+		s=$(($(cat block) * 8))
+		case $layer in
+		lvm) s=$((s + $(dmsetup table vgt-lv | awk '{ print $5 }'))) ;;
+		crypt) s=$((s + 2048)) ;;
+		esac
+		dmremap evacuate lab $s+8 >/dev/null
+		expect 0 "^ *409600 *$s  remapped" dmremap find --file "$mnt/b"
+		expect 0 'healthy' dmremap find --file "$mnt/a file"
+		expect 0 "sectors $s to $((s + 7)): $mnt/b, bytes 409600 to 413695" dmremap whose lab $s+8
+		expect 0 "no file" dmremap whose lab 1
+		expect 0 "$mnt/b" dmremap whose lab --remapped
+		# The data agrees: what is there is what the file has.
+		umount "$mnt"
+		case $layer in
+		lvm) vgchange -q -an vgt >/dev/null 2>&1; vgremove -q -f vgt >/dev/null 2>&1; pvremove -q $M/lab >/dev/null 2>&1 ;;
+		crypt) dmsetup remove crypted ;;
+		esac
+		dmremap release lab --all >/dev/null
+	done
+	refused 2 'not on a dm-remap' dmremap find --file /etc/passwd
+	refused 2 'not an ordinary file' dmremap find --file /dev/null
+	refused 2 'mounted' dmremap whose lab 0
+	expect 0 'no block is' dmremap whose lab --all
+}
+

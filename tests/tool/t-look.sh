@@ -1,0 +1,121 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# status, list, find, map, watch, export, monitor.
+
+t_status() {
+	expect 0 'no dm-remap device' dmremap status
+	refused 3 'no open device' dmremap status nonesuch
+	refused 3 'no option' dmremap status --nonesuch
+	pair
+	expect 0 'lab: FINE' dmremap status
+	expect 0 'quiet' dmremap status lab --sample 1
+	# Known bad: attention.
+	dmremap lab hurt --at 800+8 --kind read,write >/dev/null
+	dd if=$M/lab of=/dev/null bs=4k skip=100 count=1 iflag=direct status=none 2>/dev/null || true
+	expect 1 '1 blocks are known bad' dmremap status lab
+	random $M/lab 2
+	expect 0 '1 block on the spare' dmremap status
+	[ "$(dmremap status --json | jq -r '.[0].remappings')" = 1 ]
+	[ "$(dmremap status --json | jq -r '.[0].health')" = fine ]
+	dmremap status --csv | awk -F, 'NR == 1 { n = NF } NF != n || n < 30 { exit 1 }'
+	dmremap status --prometheus >metrics
+	grep -qx 'dmremap_health{name="lab"} 0' metrics
+	grep -qx 'dmremap_remappings{name="lab"} 1' metrics
+	grep -vqE '^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+\{([a-z]+="[^"]*",?)+\} [0-9]+)$' metrics && return 1
+	dmremap status --prometheus --output out.prom
+	grep -q dmremap_slots_free out.prom
+	refused 3 'cannot create' dmremap status --json --output /nonesuch/file
+	# Read-only: critical.
+	dmremap close lab
+	dmremap open lab $M/lab-spare --read-only >/dev/null
+	expect 2 'mode ro' dmremap status
+	[ "$(dmremap status --json | jq -r '.[0].health')" = critical ]
+}
+
+t_status_full() {
+	lab
+	dmremap create lab $M/lab-main $M/lab-spare --yes --size 256K --breaker 0,0 >/dev/null
+	dmremap evacuate lab 0+350 >/dev/null
+	expect 1 'filling up' dmremap status
+	refused 3 'No space\|refused' dmremap evacuate lab 1000+800 || true
+	dmremap evacuate lab 360+8000 >/dev/null 2>&1 || true
+	expect 2 'the spare is full' dmremap status
+}
+
+t_list_and_find() {
+	pair
+	refused 1 'name a device' dmremap list
+	expect 0 '' dmremap list lab
+	[ "$(dmremap list --names)" = lab ]
+	dmremap evacuate lab 800+80 >/dev/null
+	[ "$(dmremap list lab --json | jq length)" = 10 ]
+	[ "$(dmremap list lab 816+16 --json | jq -c '[.[].sector]')" = '[816,824]' ]
+	[ "$(dmremap list lab --known-bad --json | jq length)" = 0 ]
+	expect 0 'remapped, slot' dmremap find lab 805
+	expect 0 'healthy' dmremap find lab 799
+	refused 2 'beyond the end' dmremap find lab 131072
+	refused 1 'not the number' dmremap find lab 12x
+	refused 1 'not the number' dmremap find lab -5
+	refused 1 'not a range' dmremap list lab 5-2
+	refused 2 'beyond the end' dmremap list lab 131000+100
+	refused 1 'give a device' dmremap find lab
+}
+
+# 0, 10 and 100 000 bad blocks.
+t_many_blocks() {
+	dmremap lab create lab --ram --size 1G --spare-size 600M --bad 0 >/dev/null
+	dmremap create lab $M/lab-main $M/lab-spare --yes --breaker 0,0 >/dev/null
+	expect 0 '0 blocks on the spare' dmremap map lab
+	dmremap map lab | grep -q '[rRbBL]\{1,\}[.rRbBL]*$' && return 1
+	dmremap evacuate lab 1000000+80 >/dev/null
+	[ "$(dmremap map lab | grep -E '^ +[0-9]' | grep -o 'r' | wc -l)" -ge 1 ]
+	seq 0 20 2000000 >sectors
+	time expect 0 '' dmremap import lab sectors --format sectors --mark
+	[ "$(value known_bad)" -gt 99990 ]
+	[ "$(dmremap list lab | tail -n +2 | wc -l)" = "$(($(value known_bad) + $(value remappings)))" ]
+	expect 0 'many known bad' dmremap map lab
+	dmremap map lab --svg m.svg --png m.png
+	file m.png | grep -q 'PNG image data, 1[0-9]* x'
+	file m.svg | grep -q SVG
+	refused 2 'cannot create' dmremap map lab --png /nonesuch/m.png
+	dmremap export lab --output list
+	[ "$(awk -F- '{ n += $2 - $1 + 1 } END { print n / 8 }' list)" = "$(($(value known_bad) + $(value remappings)))" ]
+	expect 1 'ATTENTION' dmremap status
+	cp m.png "${LAB_SHARE:-/run}/map-100000.png" 2>/dev/null || true
+}
+
+t_watch() {
+	pair
+	dmremap evacuate lab 800+80 >/dev/null
+	refused 1 'needs a terminal' dmremap watch lab
+	(sleep 4; printf q) | TERM=xterm-256color timeout 60 script -qec "stty rows 40 cols 100; $D watch lab --interval 1" out >/dev/null
+	grep -aq 'on the spare 10' out
+	grep -aq 'new blocks each 1 s' out
+}
+
+t_monitor() {
+	pair
+	cat >hook <<'SH'
+#!/bin/sh
+printf '%s|%s|%s\n' "$1" "$2" "$3" >>/run/test/events
+SH
+	chmod +x hook
+	refused 1 'full path' dmremap monitor --hook hook
+	expect 0 'Test lab' dmremap monitor --once --test --hook "$T/hook"
+	grep -q '^Test|lab|' events
+	"$D" monitor --interval 300 --hook "$T/hook" >/dev/null &
+	local pid=$! i
+	sleep 2
+	dmremap lab hurt --at 800+80 --kind read,write >/dev/null
+	dd if=$M/lab of=/dev/null bs=4k skip=100 count=1 iflag=direct status=none 2>/dev/null || true
+	for i in $(seq 30); do ! grep -q '^KnownBad|lab|1 blocks' events || break; sleep 1; done
+	grep -q '^KnownBad|lab|1 blocks' events
+	grep -q '^Attention|lab|' events
+	random $M/lab 2
+	for i in $(seq 30); do ! grep -q '^NewRemaps|lab|10 blocks' events || break; sleep 1; done
+	grep -q '^NewRemaps|lab|' events
+	dmremap close lab
+	kill -TERM $pid
+	wait $pid
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap: unit tests of what parses: lists of other tools, the kernel's
+ * answers, sizes and ranges; and of the picture's cells.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kstat.h"
+#include "picture.h"
+#include "ranges.h"
+
+/* Its macro fail() would hide the tool's function. */
+#include <cmocka.h>
+
+/* What the commands' table would need is not wanted here. */
+const struct command *const commands[] = { NULL };
+
+/*--------------------------------------------------------------------
+ * Lists
+ *--------------------------------------------------------------------
+ */
+static void check_list(enum list_format f, u64 unit, const char *text,
+		       size_t nr, const struct range *want)
+{
+	struct ranges bad, good;
+	char why[200] = "";
+	size_t i;
+
+	if (!list_parse(f, text, unit, &bad, &good, why, sizeof(why)))
+		fail_msg("not parsed: %s", why);
+	assert_int_equal(bad.nr, nr);
+	for (i = 0; i < nr; i++) {
+		assert_int_equal(bad.r[i].start, want[i].start);
+		assert_int_equal(bad.r[i].count, want[i].count);
+	}
+	ranges_free(&bad);
+	ranges_free(&good);
+}
+
+static void refuse_list(enum list_format f, const char *text)
+{
+	struct ranges bad, good;
+	char why[200] = "";
+
+	if (list_parse(f, text, 1024, &bad, &good, why, sizeof(why)))
+		fail_msg("accepted: %s", text);
+	assert_true(why[0]);
+	assert_null(bad.r);
+}
+
+static void badblocks_lists(void **state)
+{
+	(void)state;
+	check_list(LIST_BADBLOCKS, 1024, "1\n2\n10\n", 2,
+		   (struct range[]){ { 2, 4 }, { 20, 2 } });
+	check_list(LIST_BADBLOCKS, 4096, "# x\n\n 7 \r\n7\n", 1,
+		   (struct range[]){ { 56, 8 } });
+	check_list(LIST_BADBLOCKS, 512, "", 0, NULL);
+	/* A unit that is no multiple of a sector takes all it touches. */
+	check_list(LIST_BADBLOCKS, 1000, "1\n", 1,
+		   (struct range[]){ { 1, 3 } });
+	refuse_list(LIST_BADBLOCKS, "1 2\n");
+	refuse_list(LIST_BADBLOCKS, "0x10\n");
+	refuse_list(LIST_BADBLOCKS, "-1\n");
+	refuse_list(LIST_BADBLOCKS, "18446744073709551615\n");
+	refuse_list(LIST_BADBLOCKS, "99999999999999999999999999\n");
+	refuse_list(LIST_BADBLOCKS, "1\nabc\n");
+}
+
+static void sector_lists(void **state)
+{
+	(void)state;
+	check_list(LIST_SECTORS, 0, "5\n10-12\n20+3\n30 2\n0x40,1 # last\n", 5,
+		   (struct range[]){ { 5, 1 }, { 10, 3 }, { 20, 3 }, { 30, 2 },
+				     { 64, 1 } });
+	check_list(LIST_SECTORS, 0, "9\n8\n8-20\n", 1,
+		   (struct range[]){ { 8, 13 } });
+	refuse_list(LIST_SECTORS, "12-10\n");
+	refuse_list(LIST_SECTORS, "12+0\n");
+	refuse_list(LIST_SECTORS, "12+\n");
+	refuse_list(LIST_SECTORS, "12 x\n");
+	refuse_list(LIST_SECTORS, "18446744073709551615+18446744073709551615\n");
+	check_list(LIST_MD, 0, "100 8\n  200\t16\n", 2,
+		   (struct range[]){ { 100, 8 }, { 200, 16 } });
+	refuse_list(LIST_MD, "100\n");
+}
+
+static const char ddrescue[] =
+	"# Mapfile. Created by GNU ddrescue version 1.27\n"
+	"# current_pos  current_status  current_pass\n"
+	"0x12345600     /               1\n"
+	"#      pos        size  status\n"
+	"0x00000000  0x00010000  +\n"
+	"0x00010000  0x00000200  -\n"
+	"0x00010200  0x00000E00  *\n"
+	"0x00011000  0x00001000  /\n"
+	"0x00012000  0x00001000  ?\n"
+	"0x00013000  0x00001000  +\n";
+
+static void ddrescue_maps(void **state)
+{
+	struct ranges bad, good;
+	char why[200];
+
+	(void)state;
+	check_list(LIST_DDRESCUE, 0, ddrescue, 1,
+		   (struct range[]){ { 128, 16 } });
+	assert_true(list_parse(LIST_DDRESCUE, ddrescue, 0, &bad, &good, why,
+			       sizeof(why)));
+	assert_true(ranges_cover(&good, 0, 128));
+	assert_false(ranges_cover(&good, 0, 129));
+	assert_false(ranges_touch(&good, 144, 8));
+	assert_true(ranges_cover(&good, 152, 8));
+	ranges_free(&bad);
+	ranges_free(&good);
+	/* The old form, without a pass. */
+	check_list(LIST_DDRESCUE, 0, "0x0 ?\n0x0 0x200 -\n", 1,
+		   (struct range[]){ { 0, 1 } });
+	refuse_list(LIST_DDRESCUE, "0x0 ?\n0x0 0x200 x\n");
+	refuse_list(LIST_DDRESCUE, "0x0 ?\n0x0 0x200\n");
+	refuse_list(LIST_DDRESCUE, "0x0 0x200 -\n0x0 0x200 -\n");
+	refuse_list(LIST_DDRESCUE, "0x0 ?\n0xFFFFFFFFFFFFFFFF 0x200 -\n");
+}
+
+static void smartctl_output(void **state)
+{
+	(void)state;
+	check_list(LIST_SMARTCTL, 512,
+		   "smartctl 7.3\nNum  Test_Description    Status   Remaining  LifeTime(hours)  LBA_of_first_error\n"
+		   "# 1  Extended offline    Completed: read failure       90%     22212         3190\n"
+		   "# 2  Short offline       Completed without error       00%     22100         -\n", 1,
+		   (struct range[]){ { 3190, 1 } });
+	check_list(LIST_SMARTCTL, 4096,
+		   "{\"ata_smart_self_test_log\":{\"extended\":{\"table\":[{\"lba\":10},{}]}},\"other\":{\"lba\":5}}",
+		   1, (struct range[]){ { 80, 8 } });
+	check_list(LIST_SMARTCTL, 4096,
+		   "{\"logical_block_size\":512,\"nvme_error_information_log\":{\"table\":[{\"lba\":{\"value\":77}}]}}",
+		   1, (struct range[]){ { 77, 1 } });
+	check_list(LIST_SMARTCTL, 512,
+		   "Num   ErrCount  SQId   CmdId  Status  PELoc          LBA  NSID    VS\n"
+		   "  0          5     1  0x00a3  0x4502  0x000        60001     1     -\n", 1,
+		   (struct range[]){ { 60001, 1 } });
+	refuse_list(LIST_SMARTCTL, "nothing of the kind\n");
+	refuse_list(LIST_SMARTCTL, "{}");
+	refuse_list(LIST_SMARTCTL, "{");
+}
+
+static void guesses(void **state)
+{
+	(void)state;
+	assert_int_equal(list_guess(ddrescue), LIST_DDRESCUE);
+	assert_int_equal(list_guess("0x0 ?\n0x0 0x200 -\n0x200 0x200 +\n"),
+			 LIST_DDRESCUE);
+	assert_int_equal(list_guess("1\n2\n"), LIST_UNKNOWN);
+	assert_int_equal(list_guess("1 8\n2 8\n"), LIST_MD);
+	assert_int_equal(list_guess("1-8\n"), LIST_SECTORS);
+	assert_int_equal(list_guess(" {}"), LIST_SMARTCTL);
+	assert_int_equal(list_guess(""), LIST_UNKNOWN);
+}
+
+/* Any bytes: no crash, and no range beyond what was said. */
+static void garbage(void **state)
+{
+	static const char alphabet[] = "0123456789xXabf -+*/?#\n\t{}[]:\",.";
+	char text[400], why[200];
+	struct ranges bad, good;
+	int round, f;
+	size_t i, n;
+
+	(void)state;
+	srand(1);
+	for (round = 0; round < 20000; round++) {
+		n = rand() % (sizeof(text) - 1);
+		for (i = 0; i < n; i++)
+			text[i] = round % 2 ? 1 + rand() % 255 :
+				  alphabet[rand() % (sizeof(alphabet) - 1)];
+		text[n] = '\0';
+		list_guess(text);
+		for (f = LIST_BADBLOCKS; f < NR_LIST_FORMATS; f++) {
+			if (!list_parse(f, text, 4096, &bad, &good, why,
+					sizeof(why)))
+				continue;
+			for (i = 0; i < bad.nr; i++) {
+				assert_true(bad.r[i].count);
+				assert_true(bad.r[i].start + bad.r[i].count <=
+					    (u64)INT64_MAX);
+			}
+			ranges_free(&bad);
+			ranges_free(&good);
+		}
+	}
+}
+
+/*--------------------------------------------------------------------
+ * Numbers
+ *--------------------------------------------------------------------
+ */
+static void numbers(void **state)
+{
+	u64 v, n;
+
+	(void)state;
+	assert_true(parse_u64("12", &v) && v == 12);
+	assert_true(parse_u64("010", &v) && v == 10);
+	assert_true(parse_u64("0x10", &v) && v == 16);
+	assert_false(parse_u64("", &v) || parse_u64("-1", &v) ||
+		     parse_u64("1x", &v) || parse_u64(" 1", &v) ||
+		     parse_u64("18446744073709551616", &v));
+	assert_true(parse_size("1M", &v) && v == 2048);
+	assert_true(parse_size("1MiB", &v) && v == 2048);
+	assert_true(parse_size("4096", &v) && v == 8);
+	assert_true(parse_size("8s", &v) && v == 8);
+	assert_true(parse_size("2T", &v) && v == 1ULL << 32);
+	assert_false(parse_size("100", &v) || parse_size("M", &v) ||
+		     parse_size("1Q", &v) || parse_size("", &v) ||
+		     parse_size("99999999999999T", &v) || parse_size(NULL, &v));
+	assert_true(parse_range("5-7", &v, &n) && v == 5 && n == 3);
+	assert_true(parse_range("5+7", &v, &n) && v == 5 && n == 7);
+	assert_true(parse_range("5", &v, &n) && v == 5 && n == 1);
+	assert_false(parse_range("7-5", &v, &n) || parse_range("5+0", &v, &n) ||
+		     parse_range("5+", &v, &n) || parse_range("-5", &v, &n));
+	assert_string_equal(human_size(2048), "1 MiB");
+	assert_string_equal(human_size(3072), "1.5 MiB");
+	assert_string_equal(human_size(0), "0 B");
+}
+
+/*--------------------------------------------------------------------
+ * The kernel's answers
+ *--------------------------------------------------------------------
+ */
+#define LINE "mode=%s breaker=%s remappings=2 known_bad=%d memory_only=0 lost_sectors=%d slots_used=%d slots_total=100 slots_bad=0 slots_free=%d low_water=5 reads_failed=1 superblocks=%d/3 table_copies=%d/2 uuid=abc label=- identity=wwn:0x5"
+
+static enum health health(const char *mode, const char *breaker, int known_bad,
+			  int lost, int used, int supers, int copies)
+{
+	char line[600], why[1200];
+	struct kstat k;
+	enum health h;
+
+	snprintf(line, sizeof(line), LINE, mode, breaker, known_bad, lost, used,
+		 100 - used, supers, copies);
+	assert_true(kstat_parse(&k, line));
+	assert_int_equal(k.slots_free, 100 - used);
+	assert_int_equal(k.superblocks, supers);
+	assert_string_equal(k.label, "");
+	assert_string_equal(k.identity, "wwn:0x5");
+	h = kstat_health(&k, why, sizeof(why));
+	assert_int_equal(h == HEALTH_FINE, !why[0]);
+	return h;
+}
+
+static void status_and_health(void **state)
+{
+	struct kstat k;
+
+	(void)state;
+	assert_int_equal(health("rw", "closed", 0, 0, 2, 3, 2), HEALTH_FINE);
+	assert_int_equal(health("rw", "closed", 1, 0, 2, 3, 2), HEALTH_ATTENTION);
+	assert_int_equal(health("rw", "closed", 0, 1, 2, 3, 2), HEALTH_CRITICAL);
+	assert_int_equal(health("rw", "closed", 0, 0, 95, 3, 2), HEALTH_ATTENTION);
+	assert_int_equal(health("rw", "closed", 0, 0, 100, 3, 2), HEALTH_CRITICAL);
+	assert_int_equal(health("rw", "closed", 0, 0, 2, 2, 2), HEALTH_ATTENTION);
+	assert_int_equal(health("rw", "closed", 0, 0, 2, 1, 2), HEALTH_CRITICAL);
+	assert_int_equal(health("rw", "closed", 0, 0, 2, 3, 1), HEALTH_ATTENTION);
+	assert_int_equal(health("rw", "open", 0, 0, 2, 3, 2), HEALTH_CRITICAL);
+	assert_int_equal(health("ro", "closed", 0, 0, 2, 3, 2), HEALTH_CRITICAL);
+	assert_int_equal(health("fail", "closed", 0, 0, 2, 3, 2), HEALTH_CRITICAL);
+	assert_false(kstat_parse(&k, ""));
+	assert_false(kstat_parse(&k, "mode= = =x slots_total"));
+}
+
+static void blocks(void **state)
+{
+	struct kblocks b;
+
+	(void)state;
+	assert_true(kblocks_parse(&b,
+		"sector=8 sectors=8 state=remapped slot=3 valid=0xf0 lost=0x01\n"
+		"sector=16 sectors=4 state=known-bad slot=- valid=0x00 lost=0x00\n"));
+	assert_int_equal(b.nr, 2);
+	assert_int_equal(b.b[0].valid, 0xf0);
+	assert_int_equal(b.b[0].lost, 1);
+	assert_int_equal(b.b[0].slot, 3);
+	assert_false(b.b[0].known_bad);
+	assert_true(b.b[1].known_bad);
+	assert_int_equal(b.b[1].slot, U32_MAX);
+	assert_int_equal(b.b[1].sectors, 4);
+	free(b.b);
+	assert_false(kblocks_parse(&b, "rubbish\n"));
+	free(b.b);
+	assert_true(kblocks_parse(&b, ""));
+	assert_int_equal(b.nr, 0);
+}
+
+static void cells(void **state)
+{
+	struct kblock list[] = {
+		{ .sector = 0, .sectors = 8, .known_bad = true },
+		{ .sector = 8000, .sectors = 8 },
+		{ .sector = 8008, .sectors = 8, .lost = 1 },
+		{ .sector = 80000 - 8, .sectors = 8 },
+	};
+	struct kblocks b = { list, 4 };
+	struct grid g;
+
+	(void)state;
+	/* 10 000 blocks in 100 cells. */
+	assert_true(grid_make(&g, &b, 80000, 10, 10));
+	assert_int_equal(g.cell_blocks, 100);
+	assert_int_equal(grid_shade(&g, 0, 0), BAD_FEW);
+	assert_int_equal(grid_shade(&g, 1, 0), LOST);
+	assert_int_equal(grid_shade(&g, 9, 9), REMAPPED_FEW);
+	assert_int_equal(grid_shade(&g, 5, 5), HEALTHY);
+	grid_free(&g);
+	/* Fewer blocks than cells. */
+	assert_true(grid_make(&g, &b, 20, 10, 10));
+	assert_int_equal(grid_shade(&g, 0, 0), BAD_FEW);
+	assert_int_equal(grid_shade(&g, 0, 2), HEALTHY);
+	assert_int_equal(grid_shade(&g, 0, 3), BEYOND);
+	grid_free(&g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(badblocks_lists),
+		cmocka_unit_test(sector_lists),
+		cmocka_unit_test(ddrescue_maps),
+		cmocka_unit_test(smartctl_output),
+		cmocka_unit_test(guesses),
+		cmocka_unit_test(garbage),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(status_and_health),
+		cmocka_unit_test(blocks),
+		cmocka_unit_test(cells),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
