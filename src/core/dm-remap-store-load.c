@@ -454,7 +454,7 @@ static void repair(struct loader *l)
 	u64 table, first, last;
 
 	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
-		first = U64_MAX;	/* none */
+		first = U64_MAX;
 		last = 0;
 		for (table = 0; table < store->sb.hwm; table++) {
 			if (!test_bit(table, l->repair[copy]))
@@ -469,9 +469,11 @@ static void repair(struct loader *l)
 		}
 		/* To be written with the next superblock. */
 		if (!store->read_only) {
-			store->sb.distrust[copy].first = first;
+			bool none = first == U64_MAX;
+
+			store->sb.distrust[copy].first = none ? 0 : first;
 			store->sb.distrust[copy].nr =
-				first == U64_MAX ? 0 : last - first + 1;
+				none ? 0 : last - first + 1;
 		}
 	}
 }

@@ -52,7 +52,9 @@ blk_status_t dmr_meta_write(struct dmr_env *env, u64 block, u32 nr, void *buf,
 
 /*
  * One copy after the other, so that a crash tears one at the most. With two of
- * three durable, any one of them may be lost later and the newest is found.
+ * three durable, any one of them may be lost later and the newest is found. The
+ * first one goes last: when the area has just been grown, it is the only one
+ * that is where it was, and the others are found if it is torn.
  */
 int dmr_super_write_all(struct dmr_env *env, const struct dmr_super *sb,
 			void *buf, u8 *whole)
@@ -60,10 +62,11 @@ int dmr_super_write_all(struct dmr_env *env, const struct dmr_super *sb,
 	unsigned int copy;
 
 	*whole = 0;
-	for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
+	for (copy = DMR_NR_SUPERS; copy--;) {
 		dmr_super_encode(sb, copy, buf);
 		if (dmr_meta_write(env, dmr_layout_super(&sb->layout, copy), 1,
-				   buf, copy == 0) == BLK_STS_OK)
+				   buf, copy == DMR_NR_SUPERS - 1) ==
+		    BLK_STS_OK)
 			*whole |= BIT(copy);
 	}
 	return hweight8(*whole) >= 2 ? 0 : -EIO;

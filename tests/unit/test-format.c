@@ -26,8 +26,9 @@ static struct dmr_super sample(void)
 	strcpy(sb.identity, "wwn-0x5000c500a1b2c3d4");
 	strcpy(sb.label, "backup-disk");
 	sb.activations = 9;
-	sb.distrust[0] = 5;
-	sb.distrust[1] = 1ULL << 50;
+	sb.distrust[0].first = 5;
+	sb.distrust[1].first = 1ULL << 50;
+	sb.distrust[1].nr = 7;
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		sb.counters[i] = 1000 + i;
 	dmr_layout_init(&sb.layout, 3000);
