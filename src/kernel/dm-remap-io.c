@@ -86,6 +86,11 @@ static struct bio *bio_of_request(struct dmr_env *env,
 	if (io->req->op == REQ_OP_WRITE_ZEROES)
 		return bio_of_zeroes(env, bdev, io);
 	bio = bio_alloc_clone(bdev, dmr_req_bio(io->req), GFP_NOIO, &env->bios);
+	/*
+	 * The sector counts from the start of the partition again: without this,
+	 * what was done with the caller's bio would not be done with the clone.
+	 */
+	bio_clear_flag(bio, BIO_REMAPPED);
 	bio->bi_opf = io->opf;
 	bio->bi_iter = b->iter;
 	bio_advance(bio, io->req_sector << SECTOR_SHIFT);
