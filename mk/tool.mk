@@ -63,10 +63,13 @@ $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
 .PHONY: check-tool-unit check-tool
-check-tool-unit: $(TOOL)/unit
+check-tool-unit: $(TOOL)/unit $(TOOL)/dmremap.asan
 	@LSAN_OPTIONS=suppressions=tests/tool/lsan $(TOOL)/unit >$(TOOL)/unit.out 2>&1; s=$$?; cat $(TOOL)/unit.out; \
 	p=$$(grep -c '^\[       OK \]' $(TOOL)/unit.out); f=$$(grep -c '^\[  FAILED  \] [a-z_]*$$' $(TOOL)/unit.out); \
-	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; echo "$$p passed, $$f failed"; [ $$s = 0 ]
+	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; \
+	tests/tool/property $(TOOL)/dmremap.asan >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
+	set -- $$(tail -n 1 $(TOOL)/property.out); p=$$((p + $$1)); f=$$((f + $$3)); \
+	echo "$$p passed, $$f failed"; [ $$f = 0 ]
 
 check-tool: check-tool-unit
 	tests/tool/run $(or $(KVER),6.1)

@@ -93,10 +93,26 @@ static int act_once(const char *name, const char *message, u64 start,
 	char *reply = NULL;
 	int r;
 
-	r = remap_message(name, &reply, false, "%s %llu %llu", message,
+	r = remap_message(name, &reply, true, "%s %llu %llu", message,
 			  ULL(start), ULL(count));
-	if (r)
-		return r;
+	switch (r) {
+	case 0:
+		break;
+	case -EINTR:
+		return RC_INTERRUPTED;
+	case -ENOSPC:
+		return fail(RC_FAILED, "%s: the spare is full; 'dmremap grow' or 'dmremap replace' it, and do the same again",
+			    name);
+	case -EROFS:
+		return fail(RC_FAILED, "%s takes no changes: its mode is not rw ('dmremap status %s')",
+			    name, name);
+	case -EBUSY:
+		return fail(RC_FAILED, "%s is suspended; 'dmsetup resume %s' first",
+			    name, name);
+	default:
+		return fail(RC_FAILED, "%s: '%s' failed at sector %llu: %s; the kernel's log says more",
+			    name, message, ULL(start), strerror(-r));
+	}
 	if (sscanf(reply, "%*[^=]=%llu skipped=%llu %*[^=]=%llu", &done,
 		   &skipped, &failed) != 3)
 		r = fail(RC_FAILED, "%s: the kernel module answers in another version's language",
@@ -146,7 +162,7 @@ int blocks_act(const char *name, const char *message, u64 start, u64 count,
 		progress_at(&p, only ? i : at - start, extra);
 	}
 	progress_end(&p);
-	if (!r && interrupted())
+	if (r == RC_INTERRUPTED || (!r && interrupted()))
 		r = fail(RC_INTERRUPTED, "interrupted at sector %llu; what was done so far stays done, the same command does the rest",
 			 ULL(at));
 	return r;

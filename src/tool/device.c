@@ -406,6 +406,9 @@ int device_get(const char *path, bool files, struct device *d)
 	d->lbs = 512;
 	if (d->is_block) {
 		d->devno = st.st_rdev;
+		/* It will be a word in a table. */
+		if (strpbrk(path, " \t\n'"))
+			device_name(d->devno, d->path, sizeof(d->path));
 		r = get_block(d, fd);
 	} else {
 		d->sectors = st.st_size >> 9;

@@ -135,7 +135,7 @@ t_replace_saves_what_it_can() {
 
 t_replace_refuses() {
 	pair
-	dmremap lab create new --ram --size 8M --bad 0 --spare-size 1M >/dev/null
+	dmremap lab create new --ram --size 16M --bad 0 --spare-size 1M >/dev/null
 	random $M/lab 8
 	dmremap evacuate lab 0+16384 >/dev/null
 	refused 2 'too small' dmremap replace lab $M/new-spare --yes
