@@ -183,9 +183,8 @@ refused() {
 	! dmsetup info refused >/dev/null 2>&1 || dmsetup remove refused
 }
 
-msg() { local m=$1; shift; dmsetup message "${DEV:-remap}" "$m" "$@"; }
-# ask WORD...: a message to sector 0
-ask() { dmsetup message "${DEV:-remap}" 0 "$@"; }
+# ask WORD...: a message to sector 0 of the device
+ask() { vmio message remap 0 "$@"; }
 
 # field NAME: from the answer to the message "status"
 field() {
@@ -199,7 +198,8 @@ field() {
 # is NAME=VALUE...: fields of the status
 is() {
 	local s p bad=
-	s=" $(ask status) "
+	s=$(ask status)
+	s=" $s "
 	for p in "$@"; do
 		[[ $s == *" $p "* ]] || bad="$bad $p"
 	done
@@ -212,9 +212,9 @@ at_least() {
 }
 
 # Events: events=$(event); ...; wait_event $events
-event() { dmsetup info -c --noheadings -o events "${DEV:-remap}"; }
+event() { dmsetup info -c --noheadings -o events remap; }
 wait_event() {
-	timeout 20 dmsetup wait "${DEV:-remap}" "$1" >/dev/null ||
+	timeout 20 dmsetup wait remap "$1" >/dev/null ||
 		fail "no event came after number $1"
 }
 

@@ -184,10 +184,10 @@ t_swap() {
 	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 	mkdir -p /sys/fs/cgroup/tight
-	echo 16M >/sys/fs/cgroup/tight/memory.max
+	echo 12M >/sys/fs/cgroup/tight/memory.max
 	( # What the program has in memory goes to swap and comes back.
 		echo $BASHPID >/sys/fs/cgroup/tight/cgroup.procs
-		exec vmio memory 64
+		exec vmio memory 40
 	)
 	rmdir /sys/fs/cgroup/tight
 	at_least remappings 20

@@ -33,6 +33,18 @@ t_status() {
 	fails "Invalid argument" ask status now
 }
 
+# the same through dmsetup: output, and what it says about errors
+t_dmsetup() {
+	disk main 16
+	disk spare 8
+	remap /dev/main /dev/spare
+	[[ $(dmsetup message remap 0 status) == mode=rw*remappings=0* ]]
+	same "evacuated=1 skipped=0 unreadable=0" "$(dmsetup message remap 0 remap 8)" remap
+	[[ $(dmsetup message remap 0 list) == sector=8* ]]
+	fails "Invalid argument" dmsetup message remap 0 list abc
+	fails "Numerical result out of range" dmsetup message remap 0 remap 99999
+}
+
 # list and find
 t_list() {
 	local l
@@ -62,7 +74,7 @@ sector=4112 sectors=8 state=remapped slot=2 valid=0xff lost=0x00" "$l" list
 	fails "Invalid argument" ask find
 	fails "Invalid argument" ask find abc
 	logged "find wants <sector>"
-	fails "out of range" ask find 32768
+	fails "Numerical result out of range" ask find 32768
 	logged "beyond the end of the device (32768)"
 }
 
@@ -97,8 +109,8 @@ t_remap() {
 	fails "Invalid argument" ask remap 0 1 2
 	fails "Invalid argument" ask remap -1
 	logged "remap wants <sector> [<count>]"
-	fails "out of range" ask remap 32760 9
-	fails "out of range" ask remap 0 18446744073709551615
+	fails "Numerical result out of range" ask remap 32760 9
+	fails "Numerical result out of range" ask remap 0 18446744073709551615
 	fails "Invalid argument" ask no_such_thing
 	logged "unknown message 'no_such_thing'"
 }
@@ -132,7 +144,7 @@ t_mark_bad() {
 	remap /dev/main /dev/spare
 	is known_bad=0 remappings=1
 	fails "Invalid argument" ask forget_bad
-	fails "out of range" ask forget_bad 99999
+	fails "Numerical result out of range" ask forget_bad 99999
 	fails "Invalid argument" ask mark_bad x
 }
 
@@ -164,7 +176,7 @@ t_release() {
 	is remappings=0 slots_used=0
 	vmio check "$R" 1000 16 2
 	fails "Invalid argument" ask release
-	fails "out of range" ask release 0 40000
+	fails "Numerical result out of range" ask release 0 40000
 	# A slot that was given up is used again.
 	bad main 5000-5007
 	vmio write "$R" 5000 8 3

@@ -47,9 +47,9 @@ t_start() {
 	vmio check "$R" $((8192 + 1000)) 8 2
 	vmio write "$R" $((24576 + 1001)) 1 3
 	vmio check "$R" $((24576 + 1001)) 1 3
-	[[ $(msg 8192 status) == *" remappings=1 "* ]]
-	[[ $(msg 24576 status) == *" remappings=1 "* ]]
-	[[ $(msg 8192 list) == sector=1000* ]]
+	[[ $(vmio message remap 8192 status) == *" remappings=1 "* ]]
+	[[ $(vmio message remap 24576 status) == *" remappings=1 "* ]]
+	[[ $(vmio message remap 8192 list) == sector=1000* ]]
 	vmio check /dev/main 0 1000 1
 	vmio check /dev/main 1008 31760 1
 	vmio check /dev/other 0 1001 1
@@ -70,6 +70,7 @@ t_partition() {
 	addpart /dev/main 1 2051 8005
 	addpart /dev/main 2 20480 4096
 	[ -b /dev/main1 ]
+	vmio fill /dev/main2 0 4096 0
 	bad main $((2051 + 1000))
 	LEN=8005 remap /dev/main1 /dev/main2
 	is main_sectors=8005 spare_length=4096
@@ -101,7 +102,7 @@ t_4kn_main() {
 	remap /dev/main /dev/spare
 	vmio verify "$R" 0 32768 model
 	dmsetup remove remap
-	refused "not a multiple of the logical block size" "$(table 32767 /dev/main /dev/spare 0)"
+	refused "is not a multiple of the logical block" "$(table 32767 /dev/main /dev/spare 0)"
 }
 
 # a spare with blocks of 4096 bytes: the device has such, too
@@ -152,7 +153,7 @@ t_short() {
 	vmio check "$R" 16376 3 2
 	vmio fill "$R" 16000 379 3
 	vmio check "$R" 16000 379 3
-	fails "" vmio write "$R" 16376 4 2
+	fails "" vmio write "$R" 16379 1 2
 	is remappings=2
 	[[ $(ask list) == *"sector=16376 sectors=3 state=remapped"* ]] || fail "$(ask list)"
 	[[ $(ask remap 16376) == *evacuated=0* ]]

@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dm-ioctl.h>
 #include <linux/fs.h>
 #include <pthread.h>
 #include <signal.h>
@@ -47,9 +48,11 @@ static const char usage_text[] =
 "      threads that write and verify at once, in the first half sectors of the\n"
 "      same blocks, in the second half ranges of their own; until SECONDS have\n"
 "      passed or SIGTERM comes. With \"errors\", I/O may fail.\n"
-"  verify DEV FIRST SECTORS MODEL [errors]   compare all with the model\n"
+"  verify DEV FIRST SECTORS MODEL [errors|unwritten]  compare all with the\n"
+"      model; all reads may fail, or those of what has tag 1 still\n"
 "  sync DEV SECTORS SEED OPS [CUT]  writes with O_DSYNC, each known by SEED and\n"
 "      its number; after the last, \"powercut\" goes to the file CUT\n"
+"  message NAME SECTOR WORD...     as dmsetup message, in a third of its time\n"
 "  memory MIB                      fill so much memory and compare it, twice\n"
 "  syncmodel SECTORS SEED OPS MODEL  the model of that, over a disk of tag 1\n"
 "Exit status: 0; 1 data differs; 2 wrong usage; otherwise the errno\n";
@@ -324,19 +327,21 @@ static void check_whole(uint64_t sector, uint64_t n)
 	}
 }
 
+enum may_fail { NOTHING, ALL, UNWRITTEN };
+
 /* Read and compare; sectors one by one where the whole cannot be read. */
 static void verify(uint64_t sector, uint32_t n, const struct tags *m,
-		   bool errors, char *buf)
+		   enum may_fail may_fail, char *buf)
 {
 	uint32_t i;
 	int r = get(buf, sector, n);
 
-	if (r && errors && n > unit) {
+	if (r && may_fail && n > unit) {
 		for (i = 0; i < n; i += unit)
-			verify(sector + i, unit, m + i, errors, buf);
+			verify(sector + i, unit, m + i, may_fail, buf);
 		return;
 	}
-	if (r && errors)
+	if (r && (may_fail == ALL || (may_fail == UNWRITTEN && m->a == 1)))
 		return;
 	need(r, "read", sector, n);
 	for (i = 0; i < n; i++)
@@ -345,7 +350,7 @@ static void verify(uint64_t sector, uint32_t n, const struct tags *m,
 }
 
 static void verify_all(uint64_t first, uint64_t sectors, const struct tags *m,
-		       bool errors)
+		       enum may_fail may_fail)
 {
 	char *buf = buffer(MAX_SECTORS);
 	uint64_t at;
@@ -354,7 +359,7 @@ static void verify_all(uint64_t first, uint64_t sectors, const struct tags *m,
 		uint64_t n = sectors - at;
 
 		verify(first + at, n < MAX_SECTORS ? n : MAX_SECTORS, m + at,
-		       errors, buf);
+		       may_fail, buf);
 	}
 	free(buf);
 }
@@ -378,10 +383,10 @@ static void sweep(uint64_t sectors, uint64_t seed, uint64_t ops,
 			for (k = 0; k < n; k++)
 				m[at + k] = (struct tags) { tag, tag };
 		} else {
-			verify(at, n, m + at, false, buf);
+			verify(at, n, m + at, NOTHING, buf);
 		}
 	}
-	verify_all(0, sectors, m, false);
+	verify_all(0, sectors, m, NOTHING);
 	save_model(path, m, sectors);
 }
 
@@ -417,7 +422,8 @@ static void *storm_thread(void *arg)
 			     (t->nr * own + at) * unit;
 		}
 		if (next(&rng) % 3 == 0) {
-			verify(t->first + at, n, t->m + at, t->errors, buf);
+			verify(t->first + at, n, t->m + at,
+			       t->errors ? ALL : NOTHING, buf);
 			t->reads++;
 			continue;
 		}
@@ -478,7 +484,7 @@ static void storm(uint64_t first, uint64_t sectors, unsigned int nr,
 		failed += t[i].failed;
 	}
 	save_model(path, m, sectors);
-	verify_all(first, sectors, m, errors);
+	verify_all(first, sectors, m, errors ? ALL : NOTHING);
 	printf("writes=%llu reads=%llu failed=%llu\n",
 	       (unsigned long long)writes, (unsigned long long)reads,
 	       (unsigned long long)failed);
@@ -538,6 +544,32 @@ static int range_ioctl(unsigned long request, uint64_t sector, uint64_t n)
 	return ioctl(fd, request, range) ? errno : 0;
 }
 
+static void message(char **argv)
+{
+	union {
+		struct dm_ioctl ioctl;
+		char bytes[1 << 20];
+	} *u = calloc(1, sizeof(*u));
+	struct dm_target_msg *m = (void *)(u->bytes + sizeof(u->ioctl));
+	int control = open("/dev/mapper/control", O_RDWR), r, i;
+
+	u->ioctl.version[0] = DM_VERSION_MAJOR;
+	u->ioctl.data_size = sizeof(*u);
+	u->ioctl.data_start = sizeof(u->ioctl);
+	strncpy(u->ioctl.name, argv[0], sizeof(u->ioctl.name) - 1);
+	m->sector = number(argv[1]);
+	for (i = 2; argv[i]; i++) {
+		if (i > 2)
+			strcat(m->message, " ");
+		strcat(m->message, argv[i]);
+	}
+	r = ioctl(control, DM_TARGET_MSG, u) ? errno : 0;
+	if (r)
+		die(r, "message '%s': %s", m->message, strerror(r));
+	if (u->ioctl.flags & DM_DATA_OUT_FLAG)
+		printf("%s\n", u->bytes + u->ioctl.data_start);
+}
+
 /* More than there is memory for: it goes to swap and comes back. */
 static void memory(uint64_t mib)
 {
@@ -568,6 +600,10 @@ int main(int argc, char **argv)
 	if (COMMAND("syncmodel", 4, 4)) {
 		sync_model(number(argv[2]), number(argv[3]), number(argv[4]),
 			   argv[5]);
+		return 0;
+	}
+	if (COMMAND("message", 3, 20)) {
+		message(argv + 2);
 		return 0;
 	}
 	if (COMMAND("memory", 1, 1)) {
@@ -609,7 +645,9 @@ int main(int argc, char **argv)
 	else if (COMMAND("storm", 6, 7))
 		storm(a[0], a[1], a[2], a[3], argv[7], argc > 8);
 	else if (COMMAND("verify", 4, 5))
-		verify_all(a[0], a[1], load_model(argv[5], a[1]), argc > 6);
+		verify_all(a[0], a[1], load_model(argv[5], a[1]),
+			   argc < 7 ? NOTHING :
+			   strcmp(argv[6], "unwritten") ? ALL : UNWRITTEN);
 	else if (COMMAND("sync", 4, 5))
 		sync_writes(a[0], a[1], a[2], argc > 6 ? argv[6] : NULL);
 	else

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2016
+#
+# tests/vm/mutants.sh: mistakes, each of which the tests must find. Read by
+# tests/vm/break.
+#
+# mutant NAME FILE PERL-EXPRESSION TEST...
+# The expression changes the text of the file (all of it in $_); all of the
+# tests named must fail with it.
+
+mutant acknowledge-without-metadata core/dm-remap-engine.c \
+	's/if \(r && req->staged && req->status == BLK_STS_OK\)/if (0)/' \
+	decision/write_metadata_fails decision/write_one_copy_fails
+
+mutant acknowledge-before-commit core/dm-remap-store.c \
+	's/(\nint dmr_store_commit\(struct dmr_store \*store\)\n\{)/static int unused_commit(struct dmr_store *store);\nint dmr_store_commit(struct dmr_store *store)\n{\n\tunsigned int k;\n\n\tfor (k = 0; k < store->nr_staged; k++)\n\t\tdmr_store_set(store, store->staged[k].slot, store->staged[k].word);\n\tstore->nr_committed = store->nr_staged;\n\tstore->nr_staged = 0;\n\treturn 0;\n}\n\nstatic int __maybe_unused unused_commit(struct dmr_store *store)\n{/' \
+	decision/write_durable decision/write_cost meta/ten_thousand power/acknowledged io/commit_order
+
+mutant dead-disk-is-alive core/dm-remap-engine.c \
+	's/(\nbool dmr_main_alive\(struct dmr_engine \*e\)\n\{\n)/$1\tif (e)\n\t\treturn true;\n/; s/u64 last = \(e->main_sectors - 1\)/u64 last = (e->main_sectors - 1)/' \
+	decision/write_main_gone decision/write_main_dead life/main_pulled
+
+mutant no-breaker core/dm-remap-engine.c \
+	's/if \(!e->tuning.breaker_count\)/if (1)/' \
+	decision/write_breaker decision/write_breaker_probe
+
+mutant every-error-is-the-medium core/dm-remap-engine.c \
+	's/return status == BLK_STS_MEDIUM \|\|/return status != BLK_STS_OK ||/; s/if \(op != REQ_OP_READ && op != REQ_OP_WRITE &&\s+op != REQ_OP_WRITE_ZEROES\)/if (0)/' \
+	decision/unsupported
+
+mutant read-errors-become-garbage core/dm-remap-engine-read.c \
+	's/return p->status \?: BLK_STS_MEDIUM;/continue;/' \
+	decision/read decision/read_partial power/drives
+
+mutant no-rescue core/dm-remap-engine-read.c \
+	's/(static void write_slots\(struct dmr_engine \*e, unsigned int n\)\n\{\n.*?\n\n)/$1\tfor (i = 0; i < n; i++)\n\t\te->piece[i].mask = 0;\n\tif (n)\n\t\treturn;\n/s' \
+	decision/read_rescued message/remap
+
+mutant whole-bio-redirected core/dm-remap-index.c \
+	's/sectors = min_t\(u64, sectors,\s+\(\(first \+ 1\) << DMR_BLOCK_SECTOR_SHIFT\) - sector\);\n//' \
+	io/straddle io/sizes
+
+mutant start-of-bio-recorded core/dm-remap-engine.c \
+	's/\.block = sector >> DMR_BLOCK_SECTOR_SHIFT,/.block = req->sector >> DMR_BLOCK_SECTOR_SHIFT,/' \
+	decision/write io/sizes io/straddle
+
+mutant target-offset-ignored kernel/dm-remap-target.c \
+	's/dm_target_offset\(ti, bio->bi_iter.bi_sector\)/bio->bi_iter.bi_sector/' \
+	table/start
+
+mutant slots-used-twice core/dm-remap-store.c \
+	's/if \(!\*word_at\(store, slot\) &&\s+!find_staged\(store, slot\)\)/if (1)/' \
+	decision/write_bad_slots meta/ten_thousand life/again_and_again
+
+mutant checksum-ignored core/dm-remap-format.c \
+	's/if \(le32_to_cpu\(h->crc\) != block_crc\(h\)\)/if (0)/' \
+	meta/flipped_bit
+
+mutant first-copy-always core/dm-remap-store-load.c \
+	's/use = verdict\[0\] != DMR_OK \|\| \(verdict\[1\] == DMR_OK && seq\[1\] > seq\[0\]\);/use = verdict[0] != DMR_OK;/' \
+	meta/old_copy
+
+mutant damage-is-formatted kernel/dm-remap-target.c \
+	's/if \(r == 1\)\n\t\tr = dmr_store_format/if (r)\n\t\tr = dmr_store_format/; s/if \(r == 1 \|\| \(t->format && r != -ENOMEM && r != -EIO\)\)/if (1)/' \
+	meta/both_copies meta/refused meta/newer
+
+mutant no-flush-to-spare kernel/dm-remap-target.c \
+	's/if \(!READ_ONCE\(t->engine.index.count\)\)/if (1)/' \
+	io/flush_both
+
+mutant no-fua-for-metadata core/dm-remap-store.c \
+	's/REQ_OP_WRITE \| REQ_FUA \|/REQ_OP_WRITE |/' \
+	io/commit_order
+
+mutant messages-return-0 kernel/dm-remap-message.c \
+	's/return 1;/return 0;/g' \
+	message/status message/list decision/write
+
+mutant abc-is-0 kernel/dm-remap-message.c \
+	's/kstrtou64\(argv\[1\], 10, sector\)/(*sector = simple_strtoull(argv[1], NULL, 10), 0)/' \
+	message/list message/remap
+
+mutant abc-is-0-in-tables kernel/dm-remap-args.c \
+	's/kstrtou64\(arg, 10, &v\)/(v = simple_strtoull(arg, NULL, 10), 0)/' \
+	table/wrong_arguments
+
+mutant only-main-has-limits kernel/dm-remap-target.c \
+	's/if \(!r\)\n\t\tr = fn\(ti, t->env.spare/if (0)\n\t\tr = fn(ti, t->env.spare/' \
+	table/4kn_spare table/limits
+
+mutant neighbours-hidden core/dm-remap-engine-write.c \
+	's/dmr_word_valid\(p->word\) \| p->mask,/0xff,/' \
+	io/neighbours io/sizes io/write_only_errors fs/ext4_1k life/reload
+
+mutant nothing-is-absorbed core/dm-remap-engine.c \
+	's/op != REQ_OP_WRITE_ZEROES\)\n\t\treturn false;/op != REQ_OP_WRITE_ZEROES)\n\t\treturn false;\n\tif (op == REQ_OP_WRITE)\n\t\treturn false;/' \
+	fs/ext4 fs/xfs fs/btrfs fs/zfs io/fio io/buffered life/swap table/classic table/4kn_main
+
+mutant nothing-is-lost core/dm-remap-engine-write.c \
+	's/dmr_word_lost\(p->word\) \| \(keep & ~good\)/0/' \
+	decision/write_slot_dies
+
+mutant anyone-may-have-the-spare kernel/dm-remap-registry.c \
+	's/if \(in_use\(claim, (claim->)?end\)\)/if (0)/g' \
+	meta/refused message/grow
+
+mutant no-events kernel/dm-remap-io.c \
+	's/dm_table_event\(env->ti->table\);//' \
+	message/event_remap message/event_mode table/low_water decision/write_breaker
+
+mutant events-without-limit kernel/dm-remap-io.c \
+	's/unsigned long next = .*?;\n/unsigned long next = jiffies;\n/; s/void dmr_env_event\(struct dmr_env \*env\)\n\{/void dmr_env_event(struct dmr_env *env)\n{\n\tflush_delayed_work(&env->event_work);/' \
+	message/event_remap
+
+mutant one-retry-always core/dm-remap-engine-read.c \
+	's/for \(n = 0; n < retries; n\+\+\)/for (n = 0; n < 1; n++)/' \
+	table/read_retries
+
+mutant wall-clock core/dm-remap-store.c \
+	's/store->sb.seq = store->seq\+\+;/store->sb.seq = ktime_get_real_seconds(); store->seq = store->sb.seq + 1;/; s/#include "dm-remap-store.h"/#include <linux\/timekeeping.h>\n#include "dm-remap-store.h"/' \
+	meta/clock
+
+mutant slow-removal core/dm-remap-engine-write.c \
+	's/(\tunsigned int n;\n\tu32 done = 0;\n\n)(\twhile \(req->status)/$1\tmsleep(700);\n$2/; s/#include "dm-remap-engine-private.h"/#include <linux\/delay.h>\n#include "dm-remap-engine-private.h"/' \
+	life/removal_in_storm
+
+mutant copy-without-drain core/dm-remap-engine-admin.c \
+	's/dmr_env_drain\(e->env\);//g' \
+	life/evacuate_under_load
+
+mutant release-without-verify core/dm-remap-engine-admin.c \
+	's/p->good = p->good && flushed && verified\(e, i\);/p->good = true;/' \
+	message/release
+
+mutant format-again kernel/dm-remap-target.c \
+	's/\tt->format = false;\n//; s/if \(!t->engine.active\) \{/if (!t->engine.active || t->format) {/' \
+	table/format_read_only
+
+mutant metadata-at-resume-is-old kernel/dm-remap-target.c \
+	's/dmr_engine_save\(&t->engine\);/;/' \
+	message/status
