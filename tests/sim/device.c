@@ -60,6 +60,13 @@ static void blame(enum dmr_dev dev, u64 sector, u32 sectors)
 		excuse_all();
 }
 
+/* An I/O of one block alone has found the medium bad. */
+static void found_bad(enum dmr_dev dev, u64 sector, u32 sectors)
+{
+	if (dev == DMR_MAIN && sector / 8 == (sector + sectors - 1) / 8)
+		W.cause[sector / 8] = 1;
+}
+
 static blk_status_t medium_status(void)
 {
 	static const blk_status_t s[] = {
@@ -99,6 +106,7 @@ static blk_status_t transient(enum dmr_dev dev, bool read, u64 sector,
 	if (chance(f->to_lasting))
 		W.disk[dev].bad[sector + pick(sectors)] |=
 			read ? BAD_READ : BAD_WRITE | (pick(2) ? BAD_READ : 0);
+	found_bad(dev, sector, sectors);
 	return medium_status();
 }
 
@@ -123,6 +131,7 @@ blk_status_t device_begin(enum dmr_dev dev, bool read, u64 sector, u32 sectors)
 	for (i = 0; i < sectors; i++) {
 		if (d->bad[sector + i] & bad) {
 			blame(dev, sector, sectors);
+			found_bad(dev, sector, sectors);
 			return BLK_STS_MEDIUM;
 		}
 	}

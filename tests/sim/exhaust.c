@@ -15,8 +15,11 @@
 #include "exhaust.h"
 
 #define MAX_LINES	200
-#define MAX_PATTERNS	600	/* for one crash; more are sampled */
-#define SAMPLES		150
+
+/* Patterns for one crash; when there are more, so many are sampled. */
+static u32 max_patterns = 600;
+static u32 samples = 150;
+bool exhaust_fast;
 #define ULLA(x)		((unsigned long long)(x))
 
 static char line[MAX_LINES][100];
@@ -114,6 +117,7 @@ static void admin(const char *word, u64 a, u64 b)
 	do {
 		u64 n = min_t(u64, b - done, DMR_BATCH);
 
+		memset(W.cause + a, 1, b);
 		if (!strcmp(word, "evacuate"))
 			r = dmr_engine_evacuate(&W.engine, a + done, n, &t);
 		else if (!strcmp(word, "mark"))
@@ -327,10 +331,10 @@ static void all_patterns(u64 *rng)
 	first_list();
 	do {
 		run_script(list, nr_list);
-	} while (++n < MAX_PATTERNS && next_list(0));
-	if (n < MAX_PATTERNS)
+	} while (++n < max_patterns && next_list(0));
+	if (n < max_patterns)
 		return;
-	for (i = 0; i < SAMPLES; i++) {
+	for (i = 0; i < samples; i++) {
 		random_list(rng);
 		run_script(list, nr_list);
 	}
@@ -374,7 +378,8 @@ static void one_scenario(const char *path)
 	for (C.at = 1; C.at <= ios; C.at++) {
 		alarm(120);
 		all_patterns(&rng);
-		all_recoveries();
+		if (!exhaust_fast)
+			all_recoveries();
 	}
 	printf("%-40s %6llu I/Os, %8llu runs\n", path, ULLA(ios), ULLA(runs));
 }
@@ -386,6 +391,10 @@ int exhaust_main(int argc, char **argv)
 	int i, status;
 	pid_t pid;
 
+	if (exhaust_fast) {
+		max_patterns = 20;
+		samples = 30;
+	}
 	for (i = 0; i < argc; i++) {
 		fflush(NULL);
 		pid = fork();

@@ -5,7 +5,7 @@
  * sim [-s SEED] [-n SCHEDULES] [-t SECONDS] [-j JOBS]	random runs
  * sim -v -s SEED -n 1					tell all about one
  * sim -r FILE...					replay choices
- * sim -x [NAME...]					exhaustive mode
+ * sim -x [-f] FILE...					exhaustive mode; -f: fast
  *
  * Each run happens in a child process, so that whatever goes wrong in it is
  * seen and counted. A run that fails is made short and kept in the file named
@@ -23,7 +23,6 @@
 
 #define MAX_SHARED	(1U << 20)
 #define MAX_JOBS	16
-#define MAX_FAILURES	10
 #define HANG_SECONDS	60
 
 struct worker {
@@ -43,6 +42,7 @@ static struct shared {
 } *S;
 
 static bool quiet;
+static u32 max_failures = 10;
 
 void violation(const char *fmt, ...)
 {
@@ -304,7 +304,7 @@ static int random_runs(u64 seed, u64 n, double limit, u32 jobs, bool no_shrink)
 			       WIFSIGNALED(status) ?
 			       strsignal(WTERMSIG(status)) : S->why);
 		w->seed += jobs;
-		if (failed < MAX_FAILURES)
+		if (failed < max_failures)
 			alive += start_worker(w, jobs, seed + n, until) > 0;
 	}
 	for (i = 0; i < jobs; i++) {
@@ -365,7 +365,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	S = mmap(NULL, sizeof(*S), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	while ((c = getopt(argc, argv, "s:n:t:j:vrqx")) != -1) {
+	while ((c = getopt(argc, argv, "s:n:t:j:vrqxf1")) != -1) {
 		switch (c) {
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
@@ -381,6 +381,13 @@ int main(int argc, char **argv)
 			break;
 		case 'v':
 			tracing = true;
+			break;
+		case 'f':
+			exhaust_fast = true;
+			break;
+		case '1':
+			max_failures = 1;
+			no_shrink = true;
 			break;
 		case 'q':
 			no_shrink = true;

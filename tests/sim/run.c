@@ -184,7 +184,7 @@ static void admin(void)
 {
 	u64 last = (W.main_sectors - 1) / 8;
 	u64 block = pick(2) ? pick(6) : pick(last + 1);
-	u64 nr = 1 + pick(pick(2) ? 3 : 20);
+	u64 nr = 1 + pick(min_t(u64, pick(2) ? 3 : 20, last + 1 - block));
 	struct dmr_tally t = { 0 };
 	int r = 0, what = pick(8);
 
@@ -193,10 +193,12 @@ static void admin(void)
 	case 0:
 	case 1:
 		trace("evacuate %llu+%llu", ULLA(block), ULLA(nr));
+		memset(W.cause + block, 1, nr);
 		r = dmr_engine_evacuate(&W.engine, block, nr, &t);
 		break;
 	case 2:
 		trace("mark bad %llu+%llu", ULLA(block), ULLA(nr));
+		memset(W.cause + block, 1, nr);
 		r = dmr_engine_mark_bad(&W.engine, block, nr, &t);
 		break;
 	case 3:
@@ -299,6 +301,7 @@ static void choose_world(void)
 	W.spare_blocks = W.area.area_blocks +
 			 (W.profile.grow ? 16 + pick(200) : 0);
 	W.tuning = (struct dmr_tuning) {
+		.read_only = pick(50) == 1,
 		.read_retries = pick(4),
 		.breaker_count = pick(4) == 1 ? 1 + pick(40) : 0,
 		.breaker_seconds = 10,

@@ -136,6 +136,7 @@ struct world {
 	bool any_spare_fault;
 	bool any_main_odd;	/* an error not about the medium, or a death */
 	u8 main_fault[MAX_MAIN_SECTORS / 8 + 1];
+	u8 cause[MAX_MAIN_SECTORS / 8 + 1];	/* block failed alone */
 	enum dmr_mode mode;
 	u64 last_good;
 	bool have_last_good;
@@ -166,6 +167,7 @@ void world_run_engine(void);
 void world_drop_all(void);
 u32 world_in_flight(void);
 void check_mode(void);
+void check_causes(void);
 
 /* run.c */
 void run_random(void);

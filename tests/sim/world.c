@@ -301,7 +301,8 @@ static void complete_part(struct part *p)
 	W.now++;
 	if (status == BLK_STS_OK) {
 		end_part(p, status);
-	} else if (dmr_engine_wants(op, status)) {
+	} else if (p->dev == DMR_MAIN ? dmr_engine_wants(op, status) :
+		   dmr_engine_wants_slot(op, status)) {
 		trace("#%llu part %u+%u: %s fails it with %u",
 		      (unsigned long long)p->uio->id, p->sector, p->sectors,
 		      W.disk[p->dev].name, status);
@@ -383,8 +384,26 @@ void check_mode(void)
 	W.mode = W.engine.mode;
 }
 
+/* A block has a slot because it failed alone, or by the administrator's word. */
+void check_causes(void)
+{
+	const struct dmr_store *store = &W.engine.store;
+	u32 slot, limit = dmr_store_slot_limit(store);
+	u64 word;
+
+	for (slot = 0; slot < limit; slot++) {
+		word = dmr_store_word(store, slot);
+		if (dmr_word_state(word) == DMR_LIVE &&
+		    !W.cause[dmr_word_block(word)])
+			violation("block %llu was remapped without a cause",
+				  (unsigned long long)dmr_word_block(word));
+	}
+}
+
 void world_run_engine(void)
 {
+	bool open = W.engine.breaker_open;
+	u32 live = W.engine.store.nr_live;
 	LIST_HEAD(batch);
 
 	if (list_empty(&W.queue))
@@ -398,6 +417,10 @@ void world_run_engine(void)
 	if (!list_empty(&batch))
 		violation("the engine left requests behind");
 	check_mode();
+	check_causes();
+	if (open && W.engine.breaker_open && !W.any_spare_fault &&
+	    W.engine.store.nr_live > live)
+		violation("blocks were remapped while the breaker was open");
 }
 
 void world_settle(void)
