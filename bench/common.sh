@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# bench/common.sh: devices and figures, for the parts of the benchmark that run
+# in the VM. To be sourced.
+
+bench=$LAB_TOP/build/bench
+loop=/sys/kernel/debug/bio-loop
+
+die() { echo "bench: $*" >&2; exit 1; }
+
+# figure NAME VALUE UNIT
+figure() {
+	printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$LAB_SHARE/figures"
+	printf '  %-58s %12s %s\n' "$1" "$2" "$3"
+}
+
+# nulldev NAME MIB NAME=VALUE...: a null_blk disk /dev/NAME
+nulldev() {
+	local mib=$2 dir=/sys/kernel/config/nullb/$1 a
+	shift 2
+
+	modprobe null_blk nr_devices=0
+	mkdir "$dir"
+	echo "$mib" >"$dir/size"
+	for a in irqmode=0 blocksize=512 submit_queues=1 "$@"; do
+		echo "${a#*=}" >"$dir/${a%%=*}"
+	done
+	echo 1 >"$dir/power"
+}
+
+sectors_of() { blockdev --getsz "$1"; }
+
+# linear NAME DEVICE
+linear() { dmsetup create "$1" --table "0 $(sectors_of "$2") linear $2 0"; }
+
+# spare DEVICE MAIN REMAPS scattered|clustered
+spare() { "$bench/mkspare" "$1" "$(sectors_of "$2")" "$3" "$4" || die "mkspare"; }
+
+# remap NAME MAIN SPARE
+remap() {
+	dmsetup create "$1" --table "0 $(sectors_of "$2") dm-remap $2 $3 0" ||
+		die "cannot create $1"
+}
+
+# field NAME FIELD: of a device's status message
+field() { dmsetup message "$1" 0 status | tr ' ' '\n' | sed -n "s/^$2=//p"; }
+
+load_loop() {
+	mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
+	insmod "$bench/bio-loop-$LAB_KERNEL.ko" || die "cannot load bio-loop"
+}
+
+# bio_loop DEVICE read|write PATTERN COUNT N: sets cycles and ns, for one bio
+# shellcheck disable=SC2034
+bio_loop() {
+	local dev
+
+	dev=$(readlink -f "$1")
+	echo "$dev $2 $3 $4 $(sectors_of "$dev") $5" >$loop || die "bio-loop $*"
+	read -r cycles ns _ _ <$loop
+	cycles=$((cycles / 100)).$(printf %02d $((cycles % 100)))
+	ns=$((ns / 100)).$(printf %02d $((ns % 100)))
+}
+
+# calc FORMAT EXPRESSION
+calc() { awk "BEGIN { printf \"$1\", $2 }"; }

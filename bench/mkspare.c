@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mkspare: formats a spare area and puts remaps on it, with the store's own
+ * code. For measurements only: the slots hold no data.
+ *
+ * Usage: mkspare <device> <main sectors> <remaps> scattered|clustered
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <linux/fs.h>
+
+#include "dm-remap-store.h"
+#include "pattern.h"
+
+/* Two table blocks full. */
+#define BATCH	(2 * DMR_TABLE_ENTRIES)
+
+struct dmr_env {
+	int fd;
+};
+
+void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		size_t size = (size_t)ios[i].sectors << 9;
+		off_t at = ios[i].sector << 9;
+		bool write = (ios[i].opf & REQ_OP_MASK) == REQ_OP_WRITE;
+		ssize_t r = write ? pwrite(env->fd, ios[i].buf, size, at) :
+				    pread(env->fd, ios[i].buf, size, at);
+
+		ios[i].status = r == (ssize_t)size ? BLK_STS_OK : BLK_STS_IOERR;
+	}
+}
+
+blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
+{
+	(void)env;
+	(void)dev;
+	return BLK_STS_OK;
+}
+
+void dmr_env_synchronize(struct dmr_env *env)
+{
+	(void)env;
+}
+
+void dmr_env_log(struct dmr_env *env, enum dmr_log_level level,
+		 const char *fmt, ...)
+{
+	(void)env;
+	(void)level;
+	(void)fmt;
+}
+
+void dmr_env_random(struct dmr_env *env, void *buf, size_t size)
+{
+	(void)env;
+	memset(buf, 0x5a, size);
+}
+
+static void die(const char *what, const struct dmr_why *why)
+{
+	fprintf(stderr, "mkspare: %s%s%s\n", what, why ? ": " : "",
+		why ? why->text : "");
+	exit(1);
+}
+
+int main(int argc, char **argv)
+{
+	static struct dmr_store store;
+	static struct dmr_super sb;
+	struct dmr_why why = { "" };
+	struct dmr_env env;
+	struct dmr_area area = { .main_lbs = 512, .identity = "", .label = "" };
+	unsigned int bits = 0;
+	u64 n, i, block, size;
+
+	if (argc != 5)
+		die("see the head of bench/mkspare.c", NULL);
+	area.main_sectors = strtoull(argv[2], NULL, 0);
+	n = strtoull(argv[3], NULL, 0);
+	while (area.main_sectors >> (bits + 1) >= DMR_BLOCK_SECTORS)
+		bits++;
+	env.fd = open(argv[1], O_RDWR);
+	if (env.fd < 0 || ioctl(env.fd, BLKGETSIZE64, &size))
+		die("cannot open the device", NULL);
+	area.avail_blocks = size / DMR_BLOCK_SIZE;
+	if (dmr_store_format(&env, &area, &sb, &why))
+		die("format", &why);
+	if (dmr_store_load(&store, &env, &sb, false, &why))
+		die("load", &why);
+	for (i = 0; i < n; i++) {
+		u32 slot;
+
+		if (dmr_store_wants_extension(&store) &&
+		    dmr_store_extend(&store))
+			die("extend", NULL);
+		slot = dmr_store_alloc(&store);
+		if (slot == DMR_NO_SLOT)
+			die("the spare is full", NULL);
+		block = argv[4][0] == 'c' ? pattern_clustered(i, bits) :
+					    pattern_scattered(i, bits);
+		dmr_store_stage(&store, slot, dmr_word(block, DMR_LIVE, 0xff,
+						       0, 1));
+		if ((i + 1) % BATCH == 0 && dmr_store_commit(&store))
+			die("commit", NULL);
+	}
+	if (dmr_store_commit(&store) || dmr_store_write_super(&store))
+		die("commit", NULL);
+	dmr_store_exit(&store);
+	if (fsync(env.fd))
+		die("fsync", NULL);
+	return 0;
+}
