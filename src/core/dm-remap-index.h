@@ -103,16 +103,26 @@ static inline bool dmr_index_region_empty(const struct dmr_index *ix, u64 block)
 	return !test_bit(block >> ix->region_shift, ix->regions);
 }
 
-static inline void dmr_index_route(const struct dmr_index *ix, enum req_op op,
-				   u64 sector, u32 sectors,
-				   struct dmr_route *route)
+/*
+ * Is all of an I/O sure to be on the main device? Context: any; rcu_read_lock()
+ * if something is counted for the answer (see dmr_env_drain()).
+ */
+static inline bool dmr_index_is_main(const struct dmr_index *ix, u64 sector,
+				     u32 sectors)
 {
 	u64 first = sector >> DMR_BLOCK_SECTOR_SHIFT;
 	u64 last = (sector + sectors - 1) >> DMR_BLOCK_SECTOR_SHIFT;
 
-	if (likely(!READ_ONCE(ix->count)) ||
-	    (first >> ix->region_shift == last >> ix->region_shift &&
-	     dmr_index_region_empty(ix, first))) {
+	return likely(!READ_ONCE(ix->count)) ||
+	       (first >> ix->region_shift == last >> ix->region_shift &&
+		dmr_index_region_empty(ix, first));
+}
+
+static inline void dmr_index_route(const struct dmr_index *ix, enum req_op op,
+				   u64 sector, u32 sectors,
+				   struct dmr_route *route)
+{
+	if (dmr_index_is_main(ix, sector, sectors)) {
 		route->place = DMR_TO_MAIN;
 		route->sectors = sectors;
 		return;

@@ -84,32 +84,31 @@ static int map_special(struct bio *bio)
 	return end_now(bio, BLK_STS_NOTSUPP);
 }
 
-static int dmr_map(struct dm_target *ti, struct bio *bio)
+/* What has a remapped block near it, or is unusual. */
+static noinline int map_slow(struct dmr_target *t, struct bio *bio,
+			     sector_t sector)
 {
-	struct dmr_target *t = ti->private;
 	struct dmr_bio *b = dmr_bio_of(bio);
 	enum req_op op = bio_op(bio);
 	struct dmr_route route;
-	sector_t sector;
 
 	b->sent = DMR_SENT_ELSEWHERE;
 	b->counted = false;
-	if (unlikely(!bio_sectors(bio)))
+	if (!bio_sectors(bio))
 		return map_flush(t, bio);
-
-	sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
-	if (unlikely(op == REQ_OP_WRITE_ZEROES) &&
+	if (op == REQ_OP_WRITE_ZEROES &&
 	    bio_sectors(bio) > DMR_MAX_ZEROES_SECTORS)
 		dm_accept_partial_bio(bio, DMR_MAX_ZEROES_SECTORS);
 
 	rcu_read_lock();
-	dmr_index_route(&t->engine.index, op, sector, bio_sectors(bio), &route);
+	dmr_index_route_slow(&t->engine.index, op, sector, bio_sectors(bio),
+			     &route);
 	if (route.place == DMR_TO_SLOT ||
 	    (route.place == DMR_TO_MAIN && op != REQ_OP_READ))
 		dmr_inflight_start(&t->env, b);
 	rcu_read_unlock();
 
-	if (unlikely(route.sectors < bio_sectors(bio)))
+	if (route.sectors < bio_sectors(bio))
 		dm_accept_partial_bio(bio, route.sectors);
 	bio->bi_iter.bi_sector = sector;
 	b->iter = bio->bi_iter;
@@ -143,24 +142,50 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 	}
 }
 
-static int dmr_end_io(struct dm_target *ti, struct bio *bio,
-		      blk_status_t *error)
+/*
+ * Nearly every bio goes to main as it is: this much and no more is done for it.
+ * A grace period waits for rcu_read_lock_sched(), too, which costs less. A read
+ * that goes to main is not counted and needs neither: the regions stay.
+ */
+static int dmr_map(struct dm_target *ti, struct bio *bio)
 {
 	struct dmr_target *t = ti->private;
-	struct dmr_bio *b = dmr_bio_of(bio);
+	sector_t sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
+	u32 sectors = bio_sectors(bio);
+	struct dmr_bio *b;
+
+	if (bio_op(bio) == REQ_OP_READ) {
+		if (!dmr_index_is_main(&t->engine.index, sector, sectors))
+			return map_slow(t, bio, sector);
+		b = dmr_bio_of(bio);
+		b->counted = false;
+	} else {
+		/* A flush has no sectors. */
+		if (unlikely(sectors - 1 >= DMR_MAX_ZEROES_SECTORS))
+			return map_slow(t, bio, sector);
+		b = dmr_bio_of(bio);
+		rcu_read_lock_sched();
+		if (!dmr_index_is_main(&t->engine.index, sector, sectors)) {
+			rcu_read_unlock_sched();
+			return map_slow(t, bio, sector);
+		}
+		dmr_inflight_start(&t->env, b);
+		rcu_read_unlock_sched();
+	}
+	b->sent = DMR_SENT_MAIN;
+	bio->bi_iter.bi_sector = sector;
+	b->iter = bio->bi_iter;
+	bio_set_dev(bio, t->env.main->bdev);
+	return DM_MAPIO_REMAPPED;
+}
+
+static noinline int end_failed(struct dmr_target *t, struct bio *bio,
+			       struct dmr_bio *b, blk_status_t error)
+{
 	enum req_op op = bio_op(bio);
 
-	if (b->counted) {
-		if (b->sent == DMR_SENT_MAIN && likely(*error == BLK_STS_OK))
-			this_cpu_write(t->env.inflight->last_good,
-				       b->iter.bi_sector + 1);
-		dmr_inflight_end(&t->env, b);
-	}
-	if (likely(*error == BLK_STS_OK) || b->sent == DMR_SENT_ELSEWHERE)
-		return DM_ENDIO_DONE;
-
-	if (b->sent == DMR_SENT_MAIN ? !dmr_engine_wants(op, *error) :
-				       !dmr_engine_wants_slot(op, *error)) {
+	if (b->sent == DMR_SENT_MAIN ? !dmr_engine_wants(op, error) :
+				       !dmr_engine_wants_slot(op, error)) {
 		dmr_engine_count_propagated(&t->engine, op);
 		return DM_ENDIO_DONE;
 	}
@@ -172,10 +197,27 @@ static int dmr_end_io(struct dm_target *ti, struct bio *bio,
 		.fua = bio->bi_opf & REQ_FUA,
 		.from = b->sent == DMR_SENT_MAIN ? DMR_FROM_MAIN :
 						   DMR_FROM_SLOT,
-		.error = *error,
+		.error = error,
 	};
 	queue_req(t, &b->req);
 	return DM_ENDIO_INCOMPLETE;
+}
+
+static int dmr_end_io(struct dm_target *ti, struct bio *bio,
+		      blk_status_t *error)
+{
+	struct dmr_bio *b = dmr_bio_of(bio);
+	struct dmr_target *t = ti->private;
+
+	if (b->counted) {
+		if (b->sent == DMR_SENT_MAIN && likely(*error == BLK_STS_OK))
+			this_cpu_write(t->env.inflight->last_good,
+				       b->iter.bi_sector + 1);
+		dmr_inflight_end(&t->env, b);
+	}
+	if (likely(*error == BLK_STS_OK) || b->sent == DMR_SENT_ELSEWHERE)
+		return DM_ENDIO_DONE;
+	return end_failed(t, bio, b, *error);
 }
 
 /*--------------------------------------------------------------------
