@@ -7,6 +7,6 @@
 
 .PHONY: check
 check:
-	@lab/setup
+	@lab/setup build vm kernels checkpatch
 	@for k in 6.1 6.12; do mk/module build $$k >/dev/null || exit 1; done
 	@tests/check $(PARTS)
