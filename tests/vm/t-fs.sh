@@ -4,7 +4,8 @@
 # File systems on a disk with bad blocks that grow in number while files are
 # written: made, filled, checked, found again.
 
-# failing MIB BAD...: a disk with bad blocks, below one to which more come
+# failing MIB BAD...: a disk with bad blocks, below one to which more come. Those
+# that cannot even be read lie where a file system writes before it reads.
 failing() {
 	disk main "$1"
 	disk spare 48
@@ -81,20 +82,21 @@ ext4() {
 
 # ext4, where mkfs fails on the bare disk
 t_ext4() {
-	failing 256 8-15 16384-16399 24000-24100 80000-80007 262200-262400
-	! mkfs.ext4 -q -F /dev/mapper/ill 2>/dev/null || fail "mkfs.ext4 does not mind bad blocks"
-	ext4 -E lazy_itable_init=0,lazy_journal_init=0
+	failing 256 8-15 16384-16399 24000-24095 80000-80007 262200-262399
+	! mkfs.ext4 -q -F -b 4096 /dev/mapper/ill 2>/dev/null || fail "mkfs.ext4 does not mind bad blocks"
+	ext4 -b 4096 -E lazy_itable_init=0,lazy_journal_init=0
 }
 
 # ext4 with blocks of 1024 bytes
 t_ext4_1k() {
-	failing 256 66000-66003 24001 80000-80007 262200-262400
-	ext4 -b 1024
+	failing 256
+	relayer ill /dev/main w:16000-17000 w:24001-24001 w:66003-66100
+	ext4 -b 1024 -E lazy_itable_init=0,lazy_journal_init=0
 }
 
 t_xfs() {
 	mkdir -p /mnt/a
-	failing 320 24000-24100 80000-80007 262200-262400 163900-163999
+	failing 320 24000-24095 80000-80007 262200-262399
 	mkfs.xfs -q "$R"
 	mount "$R" /mnt/a
 	fill_fs /mnt/a 64000 60000
@@ -109,8 +111,8 @@ t_xfs() {
 
 t_btrfs() {
 	mkdir -p /mnt/a
-	failing 256 128-135 24000-24100 60000-60200 80000-80007 262200-262400
-	mkfs.btrfs -q "$R"
+	failing 256 128-135 24000-24095 60000-60199 80000-80007 262200-262399
+	mkfs.btrfs -qf "$R"
 	mount "$R" /mnt/a
 	fill_fs /mnt/a 44000 60000
 	btrfs scrub start -B /mnt/a >scrub.out 2>&1 || fail "$(cat scrub.out)"

@@ -256,7 +256,7 @@ t_features() {
 	disk spare 8
 	bad main 1000-1007
 	remap /dev/main /dev/spare 0 spare_length 1024 label pool-1 identity wwn-0x5
-	is spare_length=1024 label=pool-1 identity=wwn-0x5 slots_total=124
+	is spare_length=1024 label=pool-1 identity=wwn-0x5 slots_total=123
 	dmsetup remove remap
 	# None of it need be said again.
 	remap /dev/main /dev/spare
