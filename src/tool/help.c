@@ -79,18 +79,11 @@ void help_command(const struct command *cmd)
 		for (o = cmd->opts; o < cmd->opts + MAX_OPTS && o->name; o++) {
 			snprintf(head, sizeof(head), "--%s%s%s", o->name,
 				 o->arg ? " " : "", o->arg ?: "");
-			if (strlen(head) > 22) {
+			if (strlen(head) <= 22 && strlen(o->help) <= 50) {
+				printf("  %-24s%s\n", head, o->help);
+			} else {
 				printf("  %s\n", head);
 				wrap(o->help, 26, 76);
-			} else {
-				printf("  %-24s", head);
-				/* The first line starts where the head ends. */
-				if (strlen(o->help) <= 50) {
-					printf("%s\n", o->help);
-				} else {
-					putchar('\n');
-					wrap(o->help, 26, 76);
-				}
 			}
 		}
 	}
