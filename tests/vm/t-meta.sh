@@ -121,7 +121,7 @@ t_both_copies() {
 	done
 	drop_caches
 	before=$(md5sum </dev/spare)
-	refused "all superblocks of the spare are damaged" "$(table 32768 /dev/main /dev/spare 0)"
+	refused "all superblocks" "$(table 32768 /dev/main /dev/spare 0)"
 	for at in "${where[@]}"; do
 		bad spare "$at"
 	done
@@ -157,6 +157,7 @@ t_old_copy() {
 
 # a clock in the past changes nothing
 t_clock() {
+	local now=$EPOCHSECONDS
 	make_used
 	date -s 1999-01-01 >/dev/null
 	remap /dev/main /dev/spare
@@ -169,6 +170,7 @@ t_clock() {
 	remap /dev/main /dev/spare
 	is remappings=301
 	vmio check "$R" 3000 8 3
+	date -s "@$now" >/dev/null
 }
 
 # spares that are refused, each with its own words
@@ -192,8 +194,6 @@ t_refused() {
 	refused "the spare area is too small" "$(table 32768 /dev/main /dev/mapper/small 0)"
 	refused "main and spare are the same device" "$(table 32768 /dev/main /dev/main 0)"
 	refused "main and spare area overlap" "$(table 24576 /dev/main /dev/main 24568)"
-	addpart /dev/large 1 8192 8192
-	refused "main and spare area overlap" "$(table 16384 /dev/large /dev/large1 0)"
 	vmio check /dev/main 0 32768 0
 
 	remap /dev/main /dev/spare 0 spare_length 8192 identity disk-one
@@ -292,12 +292,15 @@ t_large_spare() {
 	dmsetup create zero --table "0 2147483648 zero"
 	dmsetup create huge <<-END
 		0 65536 linear /dev/spare 0
-		65536 1073676288 zero
-		1073741824 16384 linear /dev/spare 65536
+		65536 8388608 zero
+		8454144 16384 linear /dev/spare 65536
+		8470528 1065271296 zero
+		1073741824 16384 linear /dev/spare 81920
 		1073758208 1073709056 zero
-		2147467264 16384 linear /dev/spare 81920
+		2147467264 16384 linear /dev/spare 98304
 	END
 	bad main 1000-1007
+	# Superblocks, the start of the table, the first slots: the rest is nowhere.
 	remap /dev/main /dev/mapper/huge
 	vmio write "$R" 1000 8 2
 	dmsetup remove remap

@@ -566,8 +566,14 @@ static void message(char **argv)
 	r = ioctl(control, DM_TARGET_MSG, u) ? errno : 0;
 	if (r)
 		die(r, "message '%s': %s", m->message, strerror(r));
-	if (u->ioctl.flags & DM_DATA_OUT_FLAG)
-		printf("%s\n", u->bytes + u->ioctl.data_start);
+	if (u->ioctl.flags & DM_BUFFER_FULL_FLAG)
+		die(ENOSPC, "the answer is too long");
+	if (u->ioctl.flags & DM_DATA_OUT_FLAG) {
+		const char *text = u->bytes + u->ioctl.data_start;
+		size_t len = strlen(text);
+
+		printf("%s%s", text, len && text[len - 1] == '\n' ? "" : "\n");
+	}
 }
 
 /* More than there is memory for: it goes to swap and comes back. */
