@@ -4,6 +4,11 @@
 #
 #   make unit                      unit tests of format, store and index (V=1: all output)
 #   make sim [SEED=] [SCHEDULES=]  simulator: random lives of a device, power cuts compared
+#   make sim-exhaustive            simulator: scripts, cut at every I/O in every way
+#   make fuzz [SECONDS=]           libFuzzer: any bytes as a spare
+#   make soak [SECONDS=]           simulator with new seeds, and what it covers of the core
+#   make coverage                  lines and branches of the core that the simulator takes
+#   make mutants                   are plausible mistakes caught, and by which check
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	    -fno-omit-frame-pointer
@@ -50,8 +55,48 @@ SCHEDULES = 20000
 # A few under the sanitizers, many without.
 .PHONY: sim
 sim: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
+	@$(BUILD)/sim/sim-safe -r tests/sim/cases/*.case
+	@$(BUILD)/sim/sim -x -f tests/sim/scenarios/*.txt
 	@$(BUILD)/sim/sim-safe -j 2 -s $(SEED) -n $$(($(SCHEDULES) / 20 + 1))
 	@$(BUILD)/sim/sim -j 2 -s $(SEED) -n $(SCHEDULES)
+
+# A crash after every I/O of each scenario, with every pattern of what is left.
+.PHONY: sim-exhaustive
+sim-exhaustive: $(BUILD)/sim/sim
+	@$(BUILD)/sim/sim -x tests/sim/scenarios/*.txt
+
+.PHONY: mutants
+mutants: $(BUILD)/sim/sim $(UNIT_PROGS)
+	@tests/mutants/run -s 20000
+
+# Coverage of store and engine by the simulator alone.
+COVER_OBJ := $(patsubst %.c,$(BUILD)/sim/cover/%.o,$(SIM_SRC))
+
+$(BUILD)/sim/cover/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(SIM_CFLAGS) -O0 --coverage $(if $(filter $(CORE)/%,$<),$(SIM_CORE)) -c -o $@ $<
+
+$(BUILD)/sim/sim-cover: $(COVER_OBJ)
+	@$(CC) $(SIM_CFLAGS) --coverage -o $@ $^
+
+.PHONY: coverage
+coverage: $(BUILD)/sim/sim-cover
+	@find $(BUILD)/sim/cover -name '*.gcda' -delete
+	@$(BUILD)/sim/sim-cover -r tests/sim/cases/*.case
+	@$(BUILD)/sim/sim-cover -x -f tests/sim/scenarios/*.txt | tail -1
+	@$(BUILD)/sim/sim-cover -j 2 -s $(SEED) -n 3000
+	@cd $(BUILD)/sim/cover && for f in src/core/*.gcda; do \
+		gcov -b -o $$f $(CURDIR)/$${f%.gcda}.c 2>/dev/null | \
+		awk -v f=$${f##*/} '/^File/ { ok = /src\/core\/.*\.c/ } \
+			ok && /^Lines/ { split($$2, a, ":"); l = a[2] " of " $$4 } \
+			ok && /^Taken/ { split($$4, a, ":"); \
+				printf "%-28s lines %-16s branches taken %s of %s\n", f, l, a[2], $$6; ok = 0 }'; \
+	done
+
+# For as long as wanted: SECONDS=; a new seed each time.
+.PHONY: soak
+soak: $(BUILD)/sim/sim coverage
+	@$(BUILD)/sim/sim -j 2 -s $$(date +%s)000000 -n 1000000000 -t $(FUZZ_SECONDS)
 
 .PHONY: sim-programs
 sim-programs: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
@@ -73,3 +118,23 @@ $(BUILD)/sim/sim-safe: $(SIM_SAFE_OBJ)
 	@$(CC) $(SIM_CFLAGS) -O1 $(SANITIZE) -o $@ $^
 
 -include $(SIM_FAST_OBJ:.o=.d) $(SIM_SAFE_OBJ:.o=.d)
+
+#-----------------------------------------------------------------------
+# Fuzzing: clang's libFuzzer. SECONDS= for how long.
+
+FUZZ_SECONDS = $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),60)
+FUZZ_CFLAGS := $(filter-out -MMD -MP,$(USER_CFLAGS)) -Wno-c2x-extensions -O1 -g \
+	       -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+
+$(BUILD)/fuzz/fuzz-spare: tests/fuzz/fuzz-spare.c $(CORE_SRC) $(wildcard $(CORE)/*.h) $(SHIM_SRC)
+	@mkdir -p $(@D)
+	@echo "  CLANG   $@"
+	@clang $(FUZZ_CFLAGS) $(SIM_DEFINES) -o $@ $(filter %.c,$^)
+
+# What is found beyond the seeds is kept outside of the repository.
+.PHONY: fuzz
+fuzz: $(BUILD)/fuzz/fuzz-spare
+	@mkdir -p $(BUILD)/fuzz/corpus-spare
+	@cd $(BUILD)/fuzz && ./fuzz-spare -max_total_time=$(FUZZ_SECONDS) -max_len=2048 \
+		-print_final_stats=1 -verbosity=0 corpus-spare $(CURDIR)/tests/fuzz/corpus/spare
+	@echo "fuzz: nothing found in $(FUZZ_SECONDS) s"

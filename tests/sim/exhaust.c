@@ -19,7 +19,7 @@
 /* Patterns for one crash; when there are more, so many are sampled. */
 static u32 max_patterns = 600;
 static u32 samples = 150;
-bool exhaust_fast;
+bool exhaust_fast, exhaust_stop;
 #define ULLA(x)		((unsigned long long)(x))
 
 static char line[MAX_LINES][100];
@@ -240,6 +240,8 @@ static u64 run_script(const u32 *list, u32 nr)
 	    sscanf(line[1], "spare %u of %u", &W.spare_blocks, &b) != 2)
 		bad_line(line[0]);
 	W.main_sectors = a;
+	/* Changes of entries can be torn only from the second sector on. */
+	W.age = W.spare_blocks > 60 ? 40 : 0;
 	W.area.area_blocks = W.spare_blocks;
 	W.spare_blocks = b;
 	format_and_load();
@@ -395,7 +397,7 @@ int exhaust_main(int argc, char **argv)
 		max_patterns = 20;
 		samples = 30;
 	}
-	for (i = 0; i < argc; i++) {
+	for (i = 0; i < argc && (!exhaust_stop || !failed); i++) {
 		fflush(NULL);
 		pid = fork();
 		if (!pid) {
@@ -414,7 +416,8 @@ int exhaust_main(int argc, char **argv)
 		}
 		failed++;
 		printf("%s fails\n", argv[i]);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 3 && !tracing) {
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 3 && !tracing &&
+		    !exhaust_stop) {
 			fflush(NULL);
 			pid = fork();
 			if (!pid) {

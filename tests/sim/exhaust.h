@@ -8,6 +8,7 @@
 #define MAX_LIST	100000U
 
 extern bool exhaust_fast;	/* fewer patterns, one crash */
+extern bool exhaust_stop;	/* at the first failure */
 extern u32 *choice_max;		/* of how many each choice was one */
 
 void power_off(void);

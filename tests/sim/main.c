@@ -387,6 +387,7 @@ int main(int argc, char **argv)
 			break;
 		case '1':
 			max_failures = 1;
+			exhaust_stop = true;
 			no_shrink = true;
 			break;
 		case 'q':

@@ -265,6 +265,31 @@ static void choose_profile(void)
 		f->death = pick(2);
 }
 
+/*
+ * Make the first slots bad, so that entries in use lie in other sectors of the
+ * table than its header: or else no change could be torn.
+ */
+static void age(void)
+{
+	struct dmr_store *store = &W.engine.store;
+	u32 i, slot;
+
+	if (W.engine.mode != DMR_MODE_RW)
+		return;
+	trace("the first %u slots are bad", W.age);
+	for (i = 0; i < W.age; i++) {
+		slot = dmr_store_alloc(store);
+		if (slot == DMR_NO_SLOT)
+			break;
+		dmr_store_stage(store, slot, dmr_word(0, DMR_BAD, 0, 0, 0));
+		if (store->nr_staged == DMR_MAX_STAGED &&
+		    dmr_store_commit(store))
+			violation("cannot age the spare");
+	}
+	if (dmr_store_commit(store))
+		violation("cannot age the spare");
+}
+
 void format_and_load(void)
 {
 	struct dmr_super *sb = sim_calloc(1, sizeof(*sb));
@@ -288,6 +313,7 @@ void format_and_load(void)
 		violation("format: %s", why.text);
 	sim_free(sb);
 	load();
+	age();
 }
 
 static void choose_world(void)
@@ -298,6 +324,11 @@ static void choose_world(void)
 	if (!W.tuning_lbs8)
 		W.main_sectors -= pick(8);
 	W.area.area_blocks = 16 + pick(pick(4) ? 50 : 700);
+	if (pick(2)) {
+		W.age = pick(4) ? pick(150) : pick(500);
+		W.area.area_blocks = min_t(u64, W.area.area_blocks + W.age,
+					   850);
+	}
 	W.spare_blocks = W.area.area_blocks +
 			 (W.profile.grow ? 16 + pick(200) : 0);
 	W.tuning = (struct dmr_tuning) {

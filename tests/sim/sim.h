@@ -125,6 +125,7 @@ struct world {
 	u32 main_sectors;
 	u64 now;
 	u64 next_id;
+	u32 age;		/* slots that are bad from the beginning */
 	bool every_pattern;	/* exhaustive mode: no short cuts */
 	u32 cut_from;		/* first choice about what a crash leaves */
 	bool faults;		/* errors are being injected */

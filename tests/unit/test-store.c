@@ -352,6 +352,22 @@ static void unreadable_copy_comes_back(void **state)
 	}
 }
 
+/* Numbers that nobody has counted up to would soon be refused themselves. */
+static void implausible_sequence(void **state)
+{
+	struct spare s;
+
+	(void)state;
+	spare_new(&s, LEN);
+	s.store.seq = (1ULL << 61) - 2;
+	assert_int_equal(dmr_store_write_super(&s.store), 0);
+	assert_int_equal(spare_reload(&s), 0);
+	assert_int_equal(dmr_store_write_super(&s.store), 0);
+	assert_int_equal(spare_reload(&s), -EUCLEAN);
+	assert_why(&s, "plausible");
+	spare_free(&s);
+}
+
 /* What is loaded is made durable first. */
 static void load_flushes(void **state)
 {
@@ -633,6 +649,7 @@ int main(void)
 		cmocka_unit_test(torn_commits),
 		cmocka_unit_test(damaged_copy_is_repaired),
 		cmocka_unit_test(unreadable_copy_comes_back),
+		cmocka_unit_test(implausible_sequence),
 		cmocka_unit_test(load_flushes),
 		cmocka_unit_test(read_only_repairs_nothing),
 		cmocka_unit_test(both_copies_damaged),
