@@ -12,13 +12,29 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=$(cd "$here/../.." && pwd -P)
+fail() { echo "$*" >&2; return 1; }
+
+if [ "$1" = --guest ]; then
+	export PATH=$DM_REMAP_TEST_BIN:$PATH KLOG=/run/klog T=/run/test
+	dmesg -w >$KLOG 2>/dev/null &
+	set -eE
+	# shellcheck source=tests/vm/lib.sh
+	. "$here/lib.sh"
+	# shellcheck disable=SC1090
+	. "$2"
+	log_mark
+	mkdir -p $T
+	cd $T
+	trap 'echo "line ${BASH_LINENO[0]:-?} of ${BASH_SOURCE[1]##*/}: $BASH_COMMAND" >&2' ERR
+	"$3"
+	exit 0
+fi
+
 kver=$1 work=$2 name=$3
 # The guests write to the shared folder.
 export LAB_SHARE=$work/share
 export here top
 mkdir -p "$LAB_SHARE"
-
-fail() { echo "$*" >&2; return 1; }
 
 # vm [OPTION...] FUNCTION: a virtual machine in which FUNCTION runs
 # Functions are those of the file that begin with "in_".
@@ -37,22 +53,6 @@ ends() {
 	"$@" || status=$?
 	[ $status = "$want" ] || fail "status $status instead of $want: $*"
 }
-
-if [ "$1" = --guest ]; then
-	export PATH=$DM_REMAP_TEST_BIN:$PATH KLOG=/run/klog T=/run/test
-	dmesg -w >$KLOG 2>/dev/null &
-	set -eE
-	# shellcheck source=tests/vm/lib.sh
-	. "$here/lib.sh"
-	# shellcheck disable=SC1090
-	. "$2"
-	log_mark
-	mkdir -p $T
-	cd $T
-	trap 'echo "line ${BASH_LINENO[0]:-?} of ${BASH_SOURCE[1]##*/}: $BASH_COMMAND" >&2' ERR
-	"$3"
-	exit 0
-fi
 
 file=$here/t-${name%%/*}.sh
 # shellcheck disable=SC1090

@@ -197,8 +197,9 @@ t_refused() {
 	vmio check /dev/main 0 32768 0
 
 	remap /dev/main /dev/spare 0 spare_length 8192 identity disk-one
-	refused "the spare area is in use by another dm-remap device" "$(table 65536 /dev/large /dev/spare 0 format)"
-	refused "the spare area is in use by another dm-remap device" "$(table 65536 /dev/large /dev/spare 8184 spare_length 8200)"
+	refused "the spare area is in use by another dm-remap device" "$line"
+	refused "the spare area is in use, and cannot be formatted" "$(table 65536 /dev/large /dev/spare 0 format)"
+	refused "the spare area is in use, and cannot be formatted" "$(table 65536 /dev/large /dev/spare 8184 spare_length 8200 format)"
 	is remappings=0
 	dmsetup remove remap
 
