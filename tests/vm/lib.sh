@@ -113,7 +113,8 @@ layered_table() {
 	shift 2
 	end=$(sectors "$dev")
 	for spec in "$@" end:$end-$end; do
-		kind=${spec%%:*} first=${spec#*:} first=${first%-*} last=${spec##*-}
+		kind=${spec%%:*} first=${spec#*:} last=${spec#*:}
+		first=${first%-*} last=${last#*-}
 		[ "$first" = "$at" ] || echo "$at $((first - at)) linear $dev $at"
 		at=$((last + 1))
 		local n=$((at - first)) ok="$dev $first" err="/dev/mapper/$name-err $first"
