@@ -31,7 +31,7 @@ $(TOOL)/asan/%.o: src/%.c
 	$(CC) $(TOOL_CFLAGS) -O1 -g $(ASAN) -c -o $@ $<
 
 $(TOOL)/dmremap: $(TOOL_OBJ)
-	$(CC) $(CFLAGS) -o $@ $^ $(TOOL_LIBS)
+	$(CC) $(CFLAGS) -o $@.new $^ $(TOOL_LIBS) && mv $@.new $@
 
 $(TOOL)/dmremap.asan: $(TOOL_ASAN_OBJ)
 	$(CC) $(ASAN) -o $@ $^ $(TOOL_LIBS)

@@ -196,6 +196,7 @@ static int repair(struct args *a)
 {
 	struct findings f = { .worst = HEALTH_FINE };
 	bool dry = opt(a, "dry-run");
+	char name[128];
 	struct dmr_why why;
 	struct area area;
 	struct device d;
@@ -204,6 +205,11 @@ static int repair(struct args *a)
 	r = offline_open(a, AREA_READ, &d, &area);
 	if (r)
 		return r;
+	if (area_in_kernel(&d, area.sb.spare_start, name, sizeof(name))) {
+		area_close(&area);
+		return fail(RC_REFUSED, "%s is the spare of the open device '%s', which repairs what it finds when it is opened; close it first",
+			    d.path, name);
+	}
 	check_supers(&f, &area);
 	r = area_load(&area, &why);
 	if (!r || r == -EUCLEAN)

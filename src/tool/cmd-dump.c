@@ -3,6 +3,7 @@
  * dmremap dump and restore: the metadata of a spare as JSON, and back.
  */
 #include "offline.h"
+#include "pairing.h"
 
 #include <unistd.h>
 
@@ -74,6 +75,7 @@ static struct json_object *dump_area(struct area *a)
 
 static int dump(struct args *a)
 {
+	char name[128];
 	struct dmr_why why;
 	struct output out;
 	struct area area;
@@ -83,6 +85,9 @@ static int dump(struct args *a)
 	r = offline_open(a, AREA_READ, &d, &area);
 	if (r)
 		return r;
+	if (area_in_kernel(&d, area.sb.spare_start, name, sizeof(name)))
+		note("dmremap: %s is in use by '%s': what changes meanwhile may be missing or half there",
+		     d.path, name);
 	r = area_load(&area, &why);
 	if (r) {
 		area_close(&area);
@@ -329,14 +334,18 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 	if (area_in_kernel(d, sb->spare_start, name, sizeof(name)))
 		return fail(RC_REFUSED, "%s is the spare of the open device '%s'; close it first ('dmremap close %s')",
 			    d->path, name, name);
+	if (d->is_block) {
+		r = spare_is_free(d, sb->spare_start,
+				  sb->layout.area_blocks * 8);
+		if (r)
+			return r;
+	}
 	if (!area_peek(&old, d, sb->spare_start, AREA_READ)) {
 		bool same = !memcmp(old.sb.uuid, sb->uuid, 16);
 
 		snprintf(there, sizeof(there), "\nThere is a valid spare area now, %s%s.",
-			 same ? "the same one, sequence " : "another one: ",
-			 same ? human_size(0) : area_uuid(old.sb.uuid));
-		if (same)
-			snprintf(there, sizeof(there), "\nThere is a valid spare area now, the same one; its remaps of today will be forgotten.");
+			 same ? "the same one; its remaps of today will be forgotten" :
+			 "another one: ", same ? "" : area_uuid(old.sb.uuid));
 		area_close(&old);
 	}
 	snprintf(question, sizeof(question), "WARNING: this overwrites the metadata of the spare area at sector %llu of\n  %s%s\nwith the dump of %s (main device %s). Data in slots is left as it is.",

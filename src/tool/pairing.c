@@ -277,8 +277,13 @@ int spare_is_free(const struct device *d, u64 start, u64 len)
 		char *reply = NULL;
 		struct kstat k;
 
-		if (list[i].main == d->devno)
+		if (list[i].main == d->devno) {
 			shared = true;
+			if (start < list[i].sectors)
+				r = fail(RC_REFUSED, "%s is the main device of '%s' up to sector %llu",
+					 d->path, list[i].name,
+					 ULL(list[i].sectors - 1));
+		}
 		if (list[i].spare != d->devno)
 			continue;
 		shared = true;

@@ -5,7 +5,7 @@
 
 top=$(cd "$here/../.." && pwd -P)
 export T=/run/test DMREMAP_STATE=/run/test-state ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$here/lsan
-D=$top/build/tool/dmremap${DM_REMAP_ASAN:+.asan}
+D=/run/dmremap${DM_REMAP_ASAN:+.asan}
 M=/dev/mapper
 
 # dmremap with a status of the sanitizer's own, so that no test takes it for a refusal
