@@ -49,21 +49,22 @@ SIM_CFLAGS := $(USER_CFLAGS) -g -Itests/sim $(SIM_DEFINES)
 SIM_FAST_OBJ := $(patsubst %.c,$(BUILD)/sim/fast/%.o,$(SIM_SRC))
 SIM_SAFE_OBJ := $(patsubst %.c,$(BUILD)/sim/safe/%.o,$(SIM_SRC))
 
+# What was found by the simulator is kept in tests/sim/cases.
+SCENARIOS = $(sort $(wildcard tests/sim/scenarios/*.txt tests/sim/cases/*.txt))
 SEED = 1
 SCHEDULES = 20000
 
 # A few under the sanitizers, many without.
 .PHONY: sim
 sim: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
-	@$(BUILD)/sim/sim-safe -r tests/sim/cases/*.case
-	@$(BUILD)/sim/sim -x -f tests/sim/scenarios/*.txt
+	@$(BUILD)/sim/sim-safe -x -f $(SCENARIOS)
 	@$(BUILD)/sim/sim-safe -j 2 -s $(SEED) -n $$(($(SCHEDULES) / 20 + 1))
 	@$(BUILD)/sim/sim -j 2 -s $(SEED) -n $(SCHEDULES)
 
 # A crash after every I/O of each scenario, with every pattern of what is left.
 .PHONY: sim-exhaustive
 sim-exhaustive: $(BUILD)/sim/sim
-	@$(BUILD)/sim/sim -x tests/sim/scenarios/*.txt
+	@$(BUILD)/sim/sim -x $(SCENARIOS)
 
 .PHONY: mutants
 mutants: $(BUILD)/sim/sim $(UNIT_PROGS)
@@ -82,8 +83,7 @@ $(BUILD)/sim/sim-cover: $(COVER_OBJ)
 .PHONY: coverage
 coverage: $(BUILD)/sim/sim-cover
 	@find $(BUILD)/sim/cover -name '*.gcda' -delete
-	@$(BUILD)/sim/sim-cover -r tests/sim/cases/*.case
-	@$(BUILD)/sim/sim-cover -x -f tests/sim/scenarios/*.txt | tail -1
+	@$(BUILD)/sim/sim-cover -x -f $(SCENARIOS) | tail -1
 	@$(BUILD)/sim/sim-cover -j 2 -s $(SEED) -n 3000
 	@cd $(BUILD)/sim/cover && for f in src/core/*.gcda; do \
 		gcov -b -o $$f $(CURDIR)/$${f%.gcda}.c 2>/dev/null | \

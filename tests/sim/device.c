@@ -140,7 +140,7 @@ blk_status_t device_begin(enum dmr_dev dev, bool read, u64 sector, u32 sectors)
 
 bool device_takes(blk_status_t status)
 {
-	return status == BLK_STS_OK || pick(2);
+	return status == BLK_STS_OK || W.takes || pick(2);
 }
 
 blk_status_t device_flush(enum dmr_dev dev, u64 seq)

@@ -168,6 +168,8 @@ static void run_line(const char *text)
 		verify_all(false);
 	} else if (!strcmp(word, "reload")) {
 		reload();
+	} else if (!strcmp(word, "takes")) {
+		W.takes = true;
 	} else if (!strcmp(word, "concurrent")) {
 		W.profile.concurrent = true;
 	} else if (!strcmp(word, "bad") || !strcmp(word, "good")) {
@@ -255,8 +257,10 @@ static u64 run_script(const u32 *list, u32 nr)
 		goto out;
 	}
 	W.crash_at = C.at ? W.ios + C.at : NEVER;
-	for (i = 2; i < nr_lines; i++)
+	for (i = 2; i < nr_lines && W.loaded; i++)
 		run_line(line[i]);
+	if (!W.loaded)
+		goto out;	/* refused, for a reason: see load() */
 	world_settle();
 	ios = W.ios - first;
 	if (!C.at) {

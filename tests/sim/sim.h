@@ -130,6 +130,7 @@ struct world {
 	u32 cut_from;		/* first choice about what a crash leaves */
 	bool faults;		/* errors are being injected */
 	bool loaded;
+	bool takes;		/* writes that fail get to the disk */
 	bool suspended;
 	bool settled;		/* reading after a crash: what is found stays */
 	bool tuning_lbs8;	/* main has 4 KiB blocks */
