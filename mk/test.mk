@@ -129,6 +129,7 @@ FUZZ_CFLAGS := $(filter-out -MMD -MP,$(USER_CFLAGS)) -Wno-c2x-extensions -O1 -g 
 $(BUILD)/fuzz/fuzz-spare: tests/fuzz/fuzz-spare.c $(CORE_SRC) $(wildcard $(CORE)/*.h) $(SHIM_SRC)
 	@mkdir -p $(@D)
 	@echo "  CLANG   $@"
+	@lab/setup -q fuzz
 	@clang $(FUZZ_CFLAGS) $(SIM_DEFINES) -o $@ $(filter %.c,$^)
 
 # What is found beyond the seeds is kept outside of the repository.
