@@ -209,7 +209,8 @@ t_whose_and_find_file() {
 		case $layer in
 		none) path=$M/lab ;;
 		lvm)
-			pvcreate -q $M/lab >/dev/null 2>&1
+			wipefs -qa $M/lab
+			pvcreate -q -y $M/lab >/dev/null 2>&1
 			vgcreate -q vgt $M/lab >/dev/null 2>&1
 			lvcreate -q -an -Zn -L 8M -n pad vgt >/dev/null 2>&1
 			lvcreate -q -Zn -L 40M -n lv vgt >/dev/null 2>&1

@@ -96,9 +96,11 @@ t_assemble_by_identity() {
 	spare=$(stat -c %t:%T "$(readlink -f $M/lab-spare)")
 	# Another failing disk comes first now.
 	dmsetup table lab-spare >spare.table
+	exec 9<"$(losetup -n -O NAME -j "$(img spare)")"
 	dmsetup remove lab-spare
 	dmremap lab create other --ram --size 64M --spare-size 2M --bad 0 >/dev/null
 	dmsetup create lab-spare <spare.table
+	exec 9<&-
 	[ "$(stat -c %t:%T "$(readlink -f $M/lab-spare)")" != "$spare" ]
 	expect 0 "can be opened" dmremap scan
 	expect 0 "dmsetup create lab" dmremap assemble --dry-run
