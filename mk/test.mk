@@ -52,14 +52,14 @@ SIM_SAFE_OBJ := $(patsubst %.c,$(BUILD)/sim/safe/%.o,$(SIM_SRC))
 # What was found by the simulator is kept in tests/sim/cases.
 SCENARIOS = $(sort $(wildcard tests/sim/scenarios/*.txt tests/sim/cases/*.txt))
 SEED = 1
-SCHEDULES = 20000
+SCHEDULES = 200000
 
 # A few under the sanitizers, many without.
 .PHONY: sim
 sim: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
 	@$(BUILD)/sim/sim-safe -x -f $(SCENARIOS)
-	@$(BUILD)/sim/sim-safe -j 2 -s $(SEED) -n $$(($(SCHEDULES) / 20 + 1))
-	@$(BUILD)/sim/sim -j 2 -s $(SEED) -n $(SCHEDULES)
+	@$(BUILD)/sim/sim-safe -j 2 -t 60 -s $(SEED) -n $$(($(SCHEDULES) / 100 + 1))
+	@$(BUILD)/sim/sim -j 2 -t 600 -s $(SEED) -n $(SCHEDULES)
 
 # A crash after every I/O of each scenario, with every pattern of what is left.
 .PHONY: sim-exhaustive
