@@ -63,6 +63,7 @@ static int end_now(struct bio *bio, blk_status_t status)
 
 static int map_flush(struct dmr_target *t, struct bio *bio)
 {
+	dmr_bio_of(bio)->sent = DMR_SENT_FLUSH;
 	if (dm_bio_get_target_bio_nr(bio) == 0) {
 		bio_set_dev(bio, t->env.main->bdev);
 		return DM_MAPIO_REMAPPED;
@@ -184,8 +185,9 @@ static noinline int end_failed(struct dmr_target *t, struct bio *bio,
 {
 	enum req_op op = bio_op(bio);
 
-	if (b->sent == DMR_SENT_MAIN ? !dmr_engine_wants(op, error) :
-				       !dmr_engine_wants_slot(op, error)) {
+	if (b->sent == DMR_SENT_FLUSH ||
+	    (b->sent == DMR_SENT_MAIN ? !dmr_engine_wants(op, error) :
+					!dmr_engine_wants_slot(op, error))) {
 		dmr_engine_count_propagated(&t->engine, op);
 		return DM_ENDIO_DONE;
 	}

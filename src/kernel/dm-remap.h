@@ -26,6 +26,7 @@ enum dmr_sent {
 	DMR_SENT_ELSEWHERE,	/* end_io leaves it alone */
 	DMR_SENT_MAIN,
 	DMR_SENT_SLOT,
+	DMR_SENT_FLUSH,		/* its error is handed on, and counted */
 };
 
 /**
