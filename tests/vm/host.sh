@@ -33,8 +33,12 @@ fi
 kver=$1 work=$2 name=$3
 # The guests write to the shared folder.
 export LAB_SHARE=$work/share
-export here top
+export here top drives
 mkdir -p "$LAB_SHARE"
+# The drives: in memory, because the host's fsync() is slow, and says nothing
+# here: it is the VM that loses power, not the host.
+drives=$(mktemp -d /dev/shm/dm-remap-vm.XXXXXX 2>/dev/null) || drives=$work
+trap '[ "$drives" = "$work" ] || rm -rf "$drives"' EXIT
 
 # vm [OPTION...] FUNCTION: a virtual machine in which FUNCTION runs
 # Functions are those of the file that begin with "in_".
@@ -59,6 +63,6 @@ file=$here/t-${name%%/*}.sh
 . "$file"
 set -E
 trap 'echo "line ${BASH_LINENO[0]:-?} of ${BASH_SOURCE[1]##*/}: $BASH_COMMAND" >&2' ERR
-rm -f "$work"/*.img
+rm -f "$drives"/*.img
 "t_${name#*/}"
-rm -f "$work"/*.img
+rm -f "$drives"/*.img

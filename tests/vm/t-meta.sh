@@ -85,15 +85,25 @@ t_one_copy() {
 	is mode=rw superblocks=3/3 table_copies=2/2 remappings=300
 }
 
-# a single flipped bit is found by the checksum, in the table and in a superblock
+# flip DEVICE BYTE: change one bit
+flip() {
+	local byte
+
+	dd if="$1" bs=512 skip=$(($2 / 512)) count=1 iflag=direct status=none of=sector
+	byte=$(dd if=sector bs=1 skip=$(($2 % 512)) count=1 status=none | od -An -tu1)
+	printf '%b' "\\x$(printf %x $((byte ^ 1)))" |
+		dd of=sector bs=1 seek=$(($2 % 512)) conv=notrunc status=none
+	dd if=sector of="$1" bs=512 seek=$(($2 / 512)) count=1 oflag=direct status=none
+}
+
+# a single flipped bit is found by the checksum: in the number of a block in the
+# table, and in a superblock's mark of how far the table goes
 t_flipped_bit() {
-	local at byte
+	local at
 	make_used
-	for at in $(meta table /dev/spare 0 0 1) $(meta super /dev/spare 0 0); do
-		dd if=/dev/spare bs=512 skip="$at" count=1 iflag=direct status=none of=sector
-		byte=$(dd if=sector bs=1 skip=300 count=1 status=none | od -An -tu1)
-		printf '%b' "\\x$(printf %x $((byte ^ 16)))" | dd of=sector bs=1 seek=300 conv=notrunc status=none
-		dd if=sector of=/dev/spare bs=512 seek="$at" count=1 oflag=direct status=none
+	for at in $(($(meta table /dev/spare 0 0 1) * 512 + 64 + 10 * 16)) \
+		$(($(meta super /dev/spare 0 0) * 512 + 96)); do
+		flip /dev/spare "$at"
 		remap /dev/main /dev/spare
 		vmio check "$R" 0 2400 2
 		is superblocks=3/3 table_copies=2/2 remappings=300

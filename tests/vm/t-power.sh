@@ -4,16 +4,16 @@
 # Power cuts, and drives that fail outside of the guest.
 # own VM
 
-ILL_W="w:1000-1100 w:8192-8703 w:30000 w:65000-66000 w:100000-100400"
+ILL_W="w:1000-1100 w:8192-8703 w:20000 w:25000-25600 w:32000-32040"
 ILL_RW=${ILL_W//w:/rw:}
 
 # after an acknowledged write the power goes off at once: it is there, three times
 t_acknowledged() {
-	local drives=(-d "$work/main.img:size=64M,serial=main" -d "$work/spare.img:size=16M,serial=spare")
+	local args=(-d "$drives/main.img:size=16M,serial=main" -d "$drives/spare.img:size=8M,serial=spare")
 
-	ends 99 vm "${drives[@]}" in_first
-	ends 99 vm "${drives[@]}" in_second
-	vm "${drives[@]}" in_third
+	ends 99 vm "${args[@]}" in_first
+	ends 99 vm "${args[@]}" in_second
+	vm "${args[@]}" in_third
 }
 # The drives' memory is a file, the bad blocks are made anew each time: first
 # they fail writes only, later also reads, so that nothing can come from them.
@@ -22,45 +22,45 @@ bring_up() {
 	layered ill /dev/lab/main $1
 	remap /dev/mapper/ill /dev/lab/spare
 }
-cut_after() { vmio sync "$R" 131072 "$1" "$2" /dev/virtio-ports/lab.power; }
+cut_after() { vmio sync "$R" 32768 "$1" "$2" /dev/virtio-ports/lab.power; }
 in_first() {
-	vmio fill /dev/lab/main 0 131072 1
+	vmio fill /dev/lab/main 0 32768 1
 	bring_up "$ILL_W"
 	cut_after 1 150
 }
 in_second() {
-	vmio syncmodel 131072 1 150 model
+	vmio syncmodel 32768 1 150 model
 	bring_up "$ILL_RW"
 	# A sector that was never written may be unreadable; one that was is not.
-	vmio verify "$R" 0 131072 model unwritten
+	vmio verify "$R" 0 32768 model unwritten
 	at_least remappings 10
-	vmio fill "$R" 0 131072 1
+	vmio fill "$R" 0 32768 1
 	# And with the load of others when the power goes.
-	vmio storm "$R" 120000 4096 4 100 other >/dev/null 2>&1 &
-	vmio sync "$R" 118000 2 200 /dev/virtio-ports/lab.power
+	vmio storm "$R" 28672 4096 4 100 other >/dev/null 2>&1 &
+	vmio sync "$R" 28000 2 200 /dev/virtio-ports/lab.power
 }
 in_third() {
-	vmio syncmodel 118000 2 200 model
+	vmio syncmodel 28000 2 200 model
 	bring_up "$ILL_RW"
-	vmio verify "$R" 0 118000 model
+	vmio verify "$R" 0 28000 model
 	is mode=rw superblocks=3/3
 	# The others were in the middle of something: readable, at the least.
-	vmio read "$R" 120000 2048
-	vmio read "$R" 122048 2048
+	vmio read "$R" 28672 2048
+	vmio read "$R" 30720 2048
 	dmsetup remove remap
-	bring_up "$ILL_RW"
+	remap /dev/mapper/ill /dev/lab/spare
 	is table_copies=2/2
-	vmio verify "$R" 0 118000 model
+	vmio verify "$R" 0 28000 model
 }
 # power cuts at any moment of an absorbing load, five in a row
 t_any_moment() {
-	local i delay drives=(-d "$work/main.img:size=16M,serial=main" -d "$work/spare.img:size=8M,serial=spare")
+	local i delay args=(-d "$drives/main.img:size=16M,serial=main" -d "$drives/spare.img:size=8M,serial=spare")
 
 	for i in 1 2 3; do
 		delay=1.$((RANDOM % 9))
-		ends 99 vm -K $delay -e "ROUND=$i" "${drives[@]}" in_moment
+		ends 99 vm -K $delay -e "ROUND=$i" "${args[@]}" in_moment
 	done
-	vm -e "ROUND=4" "${drives[@]}" in_moment_end
+	vm -e "ROUND=4" "${args[@]}" in_moment_end
 }
 moment_up() {
 	layered ill /dev/lab/main w:0-16383
@@ -84,11 +84,11 @@ in_moment_end() {
 # a SCSI disk with medium errors of its own (real sense data), and a virtio disk
 # that fails write-zeroes
 t_drives() {
-	errors "$work/scsi.conf" 61 2003 2004 40000
-	errors "$work/virtio.conf" 5 3000 9001
-	vm -d "$work/a.img:size=32M,serial=scsi,if=scsi,blkdebug=$work/scsi.conf" \
-		-d "$work/b.img:size=32M,serial=virtio,blkdebug=$work/virtio.conf,discard" \
-		-d "$work/c.img:size=8M,serial=spare" in_drives
+	errors "$drives/scsi.conf" 61 2003 2004 40000
+	errors "$drives/virtio.conf" 5 3000 9001
+	vm -d "$drives/a.img:size=32M,serial=scsi,if=scsi,blkdebug=$drives/scsi.conf" \
+		-d "$drives/b.img:size=32M,serial=virtio,blkdebug=$drives/virtio.conf,discard" \
+		-d "$drives/c.img:size=8M,serial=spare" in_drives
 }
 # errors FILE ERRNO SECTOR...
 errors() {
