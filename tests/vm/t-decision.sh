@@ -149,7 +149,7 @@ t_write_one_copy_fails() {
 		is mode=ro
 		take_away
 		mkdir -p "$T"
-		cd "$T"
+		cd "$T" || return
 	done
 }
 

@@ -32,7 +32,7 @@ make_files() {
 	mkdir -p "$T/files"
 	dd if=/dev/urandom of="$T/data" bs=1M count=12 status=none
 	(cd "$T/files" && split -a 3 -b 300000 ../data && for i in 1 2 3 4 5 6 7 8 9; do
-		head -c $((i * 777)) ../data >small$i
+		head -c $((i * 777)) ../data >"small$i"
 	done && sha256sum ./* >../sums)
 }
 
@@ -136,14 +136,14 @@ t_zfs() {
 	fill_fs /mnt/pool 10000 35000
 	zpool sync pool
 	zpool scrub -w pool
-	zpool status pool >status
-	grep -q 'scrub repaired 0B .* with 0 errors' status || fail "$(cat status)"
-	grep -q 'errors: No known data errors' status || fail "$(cat status)"
+	zpool status pool >status.out
+	grep -q 'scrub repaired 0B .* with 0 errors' status.out || fail "$(cat status.out)"
+	grep -q 'errors: No known data errors' status.out || fail "$(cat status.out)"
 	zpool export pool
 	zpool import -d /dev/mapper pool
 	check_fs /mnt/pool
-	zpool status pool >status
-	grep -qE 'remap +ONLINE +0 +0 +0' status || fail "$(cat status)"
+	zpool status pool >status.out
+	grep -qE 'remap +ONLINE +0 +0 +0' status.out || fail "$(cat status.out)"
 	zpool export pool
 	at_least remappings 8
 	is lost_sectors=0
