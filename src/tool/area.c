@@ -156,7 +156,9 @@ static int find(struct area *a, const struct device *d, u64 start, int how,
 	want.avail_blocks = a->avail_blocks;
 	want.identity = want.label = "";
 	if (a->sb.seq) {
-		want.area_blocks = a->sb.layout.area_blocks;
+		/* If it is truncated, the store has better words for that. */
+		if (a->sb.layout.area_blocks <= a->avail_blocks)
+			want.area_blocks = a->sb.layout.area_blocks;
 		want.main_sectors = a->sb.main_sectors;
 		want.main_lbs = a->sb.main_lbs;
 	}

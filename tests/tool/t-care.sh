@@ -70,7 +70,9 @@ t_scrub_resumes() {
 	cat out
 	if [ "$s" = 5 ]; then
 		at=$(cat "$DMREMAP_STATE"/scrub-*)
-		expect 0 "going on from sector $at" dmremap scrub lab
+		# It may have been caught before its first sector.
+		[ "$at" = 0 ] || text="going on from sector $at"
+		expect 0 "${text:-512 MiB read}" dmremap scrub lab
 	else
 		[ "$s" = 0 ]
 	fi
@@ -179,6 +181,7 @@ t_fill() {
 	cp "$(img main)" rescue.img
 	dmremap lab hurt --at 8000+80,16001+2 --kind read,write >/dev/null
 	dmremap scrub lab >/dev/null
+	dmremap list lab; value known_bad
 	[ "$(value known_bad)" = 11 ]
 	# Newer than the image, in the same block as what is lost.
 	dd if=/dev/urandom of=$M/lab bs=512 seek=16004 count=1 oflag=direct status=none
