@@ -51,6 +51,8 @@ static void blame(enum dmr_dev dev, u64 sector, u32 sectors)
 
 	if (dev == DMR_SPARE) {
 		W.any_spare_fault = true;
+		if (is_meta(sector) || W.disk[dev].dead)
+			W.any_meta_fault = true;
 		return;
 	}
 	for (i = 0; i < sectors; i++)
@@ -152,7 +154,7 @@ blk_status_t device_flush(enum dmr_dev dev, u64 seq)
 		device_crash();
 	if (d->dead || (W.faults && chance(W.profile.flush_error))) {
 		if (dev == DMR_SPARE)
-			W.any_spare_fault = true;
+			W.any_spare_fault = W.any_meta_fault = true;
 		else
 			W.any_main_odd = true;
 		trace("flush of %s fails", d->name);

@@ -101,6 +101,8 @@ static void spoil(const char *where, const char *how, u64 at, u32 n, bool good)
 			d->bad[sector] |= bad;
 		if (d == &W.disk[DMR_SPARE])
 			W.any_spare_fault = true;
+		if (!strncmp(where, "table", 5) || !strcmp(where, "super"))
+			W.any_meta_fault = true;
 		else
 			W.main_fault[sector / 8] = 1;
 	}

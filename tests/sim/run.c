@@ -44,10 +44,10 @@ static int activate(void)
 	return 0;
 }
 
-/* A refusal needs a reason: two errors in the metadata, at least. */
+/* A refusal needs a reason: an error in the metadata. */
 static void check_refusal(int r)
 {
-	if (r && !W.any_spare_fault)
+	if (r && !W.any_meta_fault)
 		violation("the spare is refused (%d) without any error of it", r);
 }
 
@@ -370,7 +370,7 @@ static void step(void)
 			if (d == &W.disk[DMR_MAIN])
 				W.any_main_odd = true;
 			else
-				W.any_spare_fault = true;
+				W.any_spare_fault = W.any_meta_fault = true;
 			trace("%s dies", d->name);
 		}
 	} else {

@@ -136,6 +136,7 @@ struct world {
 	bool tuning_lbs8;	/* main has 4 KiB blocks */
 	bool in_engine;
 	bool any_spare_fault;
+	bool any_meta_fault;
 	bool any_main_odd;	/* an error not about the medium, or a death */
 	u8 main_fault[MAX_MAIN_SECTORS / 8 + 1];
 	u8 cause[MAX_MAIN_SECTORS / 8 + 1];	/* block failed alone */
