@@ -20,7 +20,7 @@
 #define SLOT_BIAS	2U
 
 #define MIN_BUCKETS	1024U
-#define MAX_REGION_BITS	BIT(20)
+#define MAX_REGION_BITS	BIT(21)
 
 static struct dmr_table *table_of(const struct dmr_index *ix)
 {
@@ -146,7 +146,7 @@ int dmr_index_reserve(struct dmr_index *ix, u32 nr)
 	if (wanted * 5 <= (u64)t->nr_buckets * 4)
 		return 0;
 	buckets = max_t(u64, t->nr_buckets,
-			((u64)ix->count + nr) * 15 / 8);
+			((u64)ix->count + nr) * 3 / 2);
 	if (buckets <= U32_MAX && !rebuild(ix, buckets))
 		return 0;
 	/* Without memory it may become slower, but an empty one must remain. */
