@@ -6,7 +6,7 @@
 #   make bench-guard               the cost of one healthy bio has not grown; under a minute
 
 BENCH_KVER = $(or $(KVER),6.1)
-BENCH_SRC := bench/mkspare.c $(STORE_SRC) src/user/kernel-shim.c
+BENCH_SRC := bench/mkspare.c $(STORE_SRC) $(CORE)/dm-remap-index.c src/user/kernel-shim.c
 
 .PHONY: bench
 bench: bench-build
