@@ -181,8 +181,9 @@ t_replace_killed_at_each_step() {
 	# Every third step, from another one on each time: it takes long.
 	for ((i = 1 + RANDOM % 3; i < 500; i += 3)); do
 		to=$M/new-main
-		! dmremap inspect $M/new-main >/dev/null 2>&1 || to=$M/lab-spare
+		[ "$(dmremap status --json | jq -r '.[0].spare')" = $M/lab-spare ] || to=$M/lab-spare
 		if killed $i replace lab $to --yes --force; then break; fi
+		[ -z "$(cat "$T/out")" ]
 		power_cut
 		dmremap assemble >/dev/null 2>&1
 		[ "$(value remappings)" = "$n" ]
@@ -204,8 +205,9 @@ t_replace_killed_and_resumed() {
 	for ((i = 1 + RANDOM % 3; i < 500; i += 3)); do
 		random $M/lab 2
 		to=$M/new-main
-		! dmremap inspect $M/new-main >/dev/null 2>&1 || to=$M/lab-spare
+		[ "$(dmremap status --json | jq -r '.[0].spare')" = $M/lab-spare ] || to=$M/lab-spare
 		if killed $i replace lab $to --yes --force; then break; fi
+		[ -z "$(cat "$T/out")" ]
 		dmsetup resume lab
 		# In place, in the slots: no metadata is written.
 		dd if=/dev/urandom of=$M/lab bs=4k seek=100 count=4 oflag=direct conv=notrunc status=none
