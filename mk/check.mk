@@ -3,6 +3,7 @@
 # mk/check.mk: all tests.
 #
 #   make check                     all tests that fit into half an hour, and a summary
+#   make check-all                 these, and what takes longer
 #   make check PARTS='unit sim'    some of them: see tests/check
 
 .PHONY: check
@@ -10,3 +11,9 @@ check:
 	@lab/setup build vm kernels checkpatch
 	@for k in 6.1 6.12; do mk/module build $$k >/dev/null || exit 1; done
 	@tests/check $(PARTS)
+
+.PHONY: check-all
+check-all: check
+	@tests/check mutants
+	@$(MAKE) --no-print-directory sim-exhaustive
+	@$(MAKE) --no-print-directory fuzz
