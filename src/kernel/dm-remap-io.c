@@ -188,8 +188,9 @@ void dmr_env_drain(struct dmr_env *env)
 {
 	unsigned int old = env->epoch;
 
-	WRITE_ONCE(env->epoch, !old);
 	WRITE_ONCE(env->draining, true);
+	/* Whoever sees the new epoch sees what made the drain necessary. */
+	smp_store_release(&env->epoch, !old);
 	synchronize_rcu_expedited();
 	wait_event(env->drained, epoch_is_over(env, old));
 	WRITE_ONCE(env->draining, false);

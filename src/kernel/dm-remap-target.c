@@ -102,6 +102,7 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 		dm_accept_partial_bio(bio, DMR_MAX_ZEROES_SECTORS);
 
 	rcu_read_lock();
+	dmr_inflight_epoch(&t->env, b);
 	dmr_index_route_slow(&t->engine.index, op, sector, bio_sectors(bio),
 			     &route);
 	if (route.place == DMR_TO_SLOT ||
@@ -166,6 +167,7 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 			return map_slow(t, bio, sector);
 		b = dmr_bio_of(bio);
 		rcu_read_lock_sched();
+		dmr_inflight_epoch(&t->env, b);
 		if (!dmr_index_is_main(&t->engine.index, sector, sectors)) {
 			rcu_read_unlock_sched();
 			return map_slow(t, bio, sector);

@@ -55,10 +55,11 @@ struct dmr_inflight {
  * struct dmr_env - devices, and I/O in flight
  *
  * Writes to main and I/Os to slots are counted for dmr_env_drain(): in the
- * epoch that is current when they are mapped, under the same rcu_read_lock()
- * as the lookup in the index. The drain starts a new epoch, waits a grace
- * period, after which nobody counts up in the old one, and then for its sum to
- * become zero.
+ * epoch that was current before the lookup in the index, under the same
+ * rcu_read_lock(). The drain starts a new epoch, waits a grace period, after
+ * which nobody counts up in the old one, and then for its sum to become zero.
+ * Who notes the new epoch looks up after the drain began, and who looked up
+ * before it has noted the old one: nobody is missed.
  */
 struct dmr_env {
 	struct dm_target *ti;
@@ -159,10 +160,16 @@ void dmr_env_exit(struct dmr_env *env);
 /* Wait until all events have been told. */
 void dmr_env_settle(struct dmr_env *env);
 
-/* Count a bio in; under the rcu_read_lock() of its lookup. Any context. */
+/* Note the epoch of a bio; before its lookup, under the same rcu_read_lock(). */
+static inline void dmr_inflight_epoch(struct dmr_env *env, struct dmr_bio *b)
+{
+	/* In the new epoch, the lookup sees what was changed before the drain. */
+	b->epoch = smp_load_acquire(&env->epoch);
+}
+
+/* Count a bio in; after its lookup, under the same rcu_read_lock(). */
 static inline void dmr_inflight_start(struct dmr_env *env, struct dmr_bio *b)
 {
-	b->epoch = READ_ONCE(env->epoch);
 	b->counted = true;
 	this_cpu_inc(env->inflight->count[b->epoch]);
 }
