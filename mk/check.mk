@@ -14,6 +14,6 @@ check:
 
 .PHONY: check-all
 check-all: check
-	@tests/check mutants
+	@tests/check mutants vm-tool
 	@$(MAKE) --no-print-directory sim-exhaustive
 	@$(MAKE) --no-print-directory fuzz
