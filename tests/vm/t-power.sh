@@ -52,13 +52,13 @@ in_third() {
 	is table_copies=2/2
 	vmio verify "$R" 0 28000 model
 }
-# power cuts at any moment of an absorbing load, five in a row
+# power cuts at any moment of an absorbing load, three in a row
 t_any_moment() {
 	local i delay args=(-d "$drives/main.img:size=16M,serial=main" -d "$drives/spare.img:size=8M,serial=spare")
 
 	for i in 1 2 3; do
-		delay=1.$((RANDOM % 9))
-		ends 99 vm -K $delay -e "ROUND=$i" "${args[@]}" in_moment
+		delay=0.$((RANDOM % 9 + 1))
+		ends 99 vm -e "ROUND=$i" -e "DELAY=$delay" "${args[@]}" in_moment
 	done
 	vm -e "ROUND=4" "${args[@]}" in_moment_end
 }
@@ -72,7 +72,10 @@ in_moment() {
 	# All sectors are from a write to this very sector, none is torn.
 	vmio whole "$R" 0 32768
 	is superblocks=3/3 lost_sectors=0
-	vmio storm "$R" 0 32768 8 100 model >/dev/null || true
+	vmio storm "$R" 0 32768 8 100 model >/dev/null &
+	sleep "$DELAY"
+	echo powercut >/dev/virtio-ports/lab.power
+	sleep 60
 }
 in_moment_end() {
 	moment_up
