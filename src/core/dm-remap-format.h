@@ -184,7 +184,7 @@ static inline u64 dmr_layout_middle(u64 area_blocks)
 enum dmr_counter {
 	DMR_READS_FAILED,	/* reads that a device failed */
 	DMR_WRITES_FAILED,	/* writes that a device failed */
-	DMR_ABSORBED,		/* blocks whose failed write went to a slot */
+	DMR_ABSORBED,		/* failed writes of (a part of) a block that went to a slot */
 	DMR_PROPAGATED,		/* errors handed on to the caller */
 	DMR_RESCUED,		/* blocks saved by a retried read */
 	DMR_EVACUATED,		/* blocks moved to the spare on request */
