@@ -89,7 +89,9 @@ in_moment_end() {
 t_drives() {
 	errors "$drives/scsi.conf" 61 2003 2004 40000
 	errors "$drives/virtio.conf" 5 3000 9001
-	vm -d "$drives/a.img:size=32M,serial=scsi,if=scsi,blkdebug=$drives/scsi.conf" \
+	# QEMU would merge the writes that the module has taken apart.
+	vm --qemu-arg -global --qemu-arg virtio-blk-device.request-merging=off \
+		-d "$drives/a.img:size=32M,serial=scsi,if=scsi,blkdebug=$drives/scsi.conf" \
 		-d "$drives/b.img:size=32M,serial=virtio,blkdebug=$drives/virtio.conf,discard" \
 		-d "$drives/c.img:size=8M,serial=spare" in_drives
 }
