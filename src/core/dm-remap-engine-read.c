@@ -266,7 +266,8 @@ static blk_status_t gather(struct dmr_engine *e, struct dmr_piece *p, u8 mask,
  * The failing blocks are the first @n pieces. Note that dmr_save_pieces() uses
  * p->mask: what was asked for is kept in p->wanted.
  */
-static void rescue(struct dmr_engine *e, struct dmr_req *req, unsigned int n)
+static void rescue(struct dmr_engine *e, struct dmr_req *req, unsigned int n,
+		   struct list_head *batch)
 {
 	struct dmr_piece *p;
 	blk_status_t status;
@@ -276,6 +277,11 @@ static void rescue(struct dmr_engine *e, struct dmr_req *req, unsigned int n)
 		req->status = req->error;
 		return;
 	}
+	/*
+	 * A block that is only staged is not known to lookups: writes would go
+	 * to main after the drain, and be hidden by what is copied.
+	 */
+	dmr_settle(e, batch);
 	for (i = 0; i < n; i++) {
 		p = &e->piece[i];
 		dmr_mark(e, p, true);
@@ -344,6 +350,6 @@ void dmr_read_req(struct dmr_engine *e, struct dmr_req *req,
 				req->status = p->status;
 		}
 		if (nr_bad)
-			rescue(e, req, nr_bad);
+			rescue(e, req, nr_bad, batch);
 	}
 }
