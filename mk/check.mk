@@ -6,14 +6,13 @@
 #   make check-all                 these, and what takes longer
 #   make check PARTS='unit sim'    some of them: see tests/check
 
-.PHONY: check
-check:
+.PHONY: check check-all check-setup
+check-setup:
 	@lab/setup build vm kernels checkpatch
 	@for k in 6.1 6.12; do mk/module build $$k >/dev/null || exit 1; done
+
+check: check-setup
 	@tests/check $(PARTS)
 
-.PHONY: check-all
-check-all: check
-	@tests/check mutants vm-tool
-	@$(MAKE) --no-print-directory sim-exhaustive
-	@$(MAKE) --no-print-directory fuzz
+check-all: check-setup
+	@tests/check -a
