@@ -5,7 +5,6 @@
 #   make unit                      unit tests of format, store and index (V=1: all output)
 #   make sim [SEED=] [SCHEDULES=]  simulator: random lives of a device, power cuts compared
 #   make sim-exhaustive            simulator: scripts, cut at every I/O in every way
-#   make fuzz [SECONDS=]           libFuzzer: any bytes as a spare
 #   make soak [SECONDS=]           simulator with new seeds, and what it covers of the core
 #   make coverage                  lines and branches of the core that the simulator takes
 #   make mutants                   are plausible mistakes caught, and by which check
@@ -118,24 +117,3 @@ $(BUILD)/sim/sim-safe: $(SIM_SAFE_OBJ)
 	@$(CC) $(SIM_CFLAGS) -O1 $(SANITIZE) -o $@ $^
 
 -include $(SIM_FAST_OBJ:.o=.d) $(SIM_SAFE_OBJ:.o=.d)
-
-#-----------------------------------------------------------------------
-# Fuzzing: clang's libFuzzer. SECONDS= for how long.
-
-FUZZ_SECONDS = $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),60)
-FUZZ_CFLAGS := $(filter-out -MMD -MP,$(USER_CFLAGS)) -Wno-c2x-extensions -O1 -g \
-	       -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-
-$(BUILD)/fuzz/fuzz-spare: tests/fuzz/fuzz-spare.c $(CORE_SRC) $(wildcard $(CORE)/*.h) $(SHIM_SRC)
-	@mkdir -p $(@D)
-	@echo "  CLANG   $@"
-	@lab/setup -q fuzz
-	@clang $(FUZZ_CFLAGS) $(SIM_DEFINES) -o $@ $(filter %.c,$^)
-
-# What is found beyond the seeds is kept outside of the repository.
-.PHONY: fuzz
-fuzz: $(BUILD)/fuzz/fuzz-spare
-	@mkdir -p $(BUILD)/fuzz/corpus-spare
-	@cd $(BUILD)/fuzz && ./fuzz-spare -max_total_time=$(FUZZ_SECONDS) -max_len=2048 \
-		-print_final_stats=1 -verbosity=0 corpus-spare $(CURDIR)/tests/fuzz/corpus/spare
-	@echo "fuzz: nothing found in $(FUZZ_SECONDS) s"

@@ -216,7 +216,8 @@ static const char *parse_entry(struct json_object *e, struct image *im)
 	const char *name;
 	int state;
 
-	if (!get_u64(e, "slot", sb->hwm * DMR_TABLE_ENTRIES - 1, &slot) ||
+	if (!sb->hwm ||
+	    !get_u64(e, "slot", sb->hwm * DMR_TABLE_ENTRIES - 1, &slot) ||
 	    slot % DMR_TABLE_ENTRIES >=
 	    dmr_layout_entries(&sb->layout, slot / DMR_TABLE_ENTRIES))
 		return "an entry's slot";

@@ -143,12 +143,16 @@ bool kblocks_parse(struct kblocks *b, const char *text)
 			room = room ? 2 * room : 64;
 			more = realloc(b->b, room * sizeof(*more));
 			if (!more)
-				return false;
+				goto fail;
 			b->b = more;
 		}
 		if (n && !parse_line(&b->b[b->nr++], text))
-			return false;
+			goto fail;
 		text += n + (text[n] == '\n');
 	}
 	return true;
+fail:
+	free(b->b);
+	memset(b, 0, sizeof(*b));
+	return false;
 }
