@@ -11,7 +11,7 @@
  */
 
 /* Whoever waits now may be let down, and rightly so. */
-static void excuse_all(void)
+void excuse_all(void)
 {
 	struct uio *u;
 
@@ -130,8 +130,17 @@ blk_status_t device_begin(enum dmr_dev dev, bool read, u64 sector, u32 sectors)
 		W.any_main_odd = true;
 		return BLK_STS_IOERR;
 	}
+	if (W.ios == W.fail_at) {
+		trace("this one fails");
+		for (i = 0; i < sectors; i++)
+			d->bad[sector + i] |= W.fail_for_good ?
+				BAD_READ | BAD_WRITE :
+				read ? BAD_READ_ONCE : BAD_WRITE_ONCE;
+	}
 	for (i = 0; i < sectors; i++) {
-		if (d->bad[sector + i] & bad) {
+		if (d->bad[sector + i] & (bad | bad << 2)) {
+			for (; i < sectors; i++)
+				d->bad[sector + i] &= ~(bad << 2);
 			blame(dev, sector, sectors);
 			found_bad(dev, sector, sectors);
 			return BLK_STS_MEDIUM;
@@ -152,7 +161,8 @@ blk_status_t device_flush(enum dmr_dev dev, u64 seq)
 	W.now++;
 	if (++W.ios >= W.crash_at)
 		device_crash();
-	if (d->dead || (W.faults && chance(W.profile.flush_error))) {
+	if (d->dead || W.ios == W.fail_at ||
+	    (W.faults && chance(W.profile.flush_error))) {
 		if (dev == DMR_SPARE)
 			W.any_spare_fault = W.any_meta_fault = true;
 		else
@@ -387,4 +397,8 @@ void dmr_env_random(struct dmr_env *env, void *buf, size_t size)
 {
 	(void)env;
 	memset(buf, 0x42, size);
+	/* No two areas are alike. */
+	memcpy(buf, &W.nr_uuids, sizeof(W.nr_uuids));
+	W.nr_uuids++;
+	memcpy(W.uuid, buf, sizeof(W.uuid));
 }

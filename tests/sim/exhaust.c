@@ -27,6 +27,9 @@ static u32 nr_lines;
 static u64 runs;
 
 struct cut {
+	u64 fail;		/* this I/O fails; 0: none does */
+	bool for_good;		/* and what is there is bad from then on */
+	bool takes;		/* but what it writes gets there */
 	u64 at;			/* crash at this I/O; 0: after the last one */
 	u64 again;		/* and at this I/O of the recovery; 0: never */
 	u32 from[2], to[2];	/* the choices that were made about what is left */
@@ -92,6 +95,8 @@ static void spoil(const char *where, const char *how, u64 at, u32 n, bool good)
 		bad |= BAD_WRITE;
 	if (strchr(how, 'r'))
 		bad |= BAD_READ;
+	if (strchr(how, '1'))
+		bad <<= 2;
 	trace("%s %s %llu+%u %s", good ? "good" : "bad", where, ULLA(at), n,
 	      how);
 	for (; n--; sector++) {
@@ -102,7 +107,7 @@ static void spoil(const char *where, const char *how, u64 at, u32 n, bool good)
 		if (d == &W.disk[DMR_SPARE])
 			W.any_spare_fault = true;
 		if (!strncmp(where, "table", 5) || !strcmp(where, "super"))
-			W.any_meta_fault = true;
+			W.any_meta_fault = W.script_meta_fault = true;
 		else
 			W.main_fault[sector / 8] = 1;
 	}
@@ -142,6 +147,20 @@ static void admin(const char *word, u64 a, u64 b)
 	check_mode();
 }
 
+static char drained[10][100];
+static u32 nr_drained;
+
+static void run_line(const char *text);
+
+void script_drained(void)
+{
+	u32 i, n = nr_drained;
+
+	nr_drained = 0;
+	for (i = 0; i < n; i++)
+		run_line(drained[i]);
+}
+
 static void run_line(const char *text)
 {
 	char word[20] = "", what[20] = "", how[20] = "";
@@ -170,6 +189,11 @@ static void run_line(const char *text)
 		verify_all(false);
 	} else if (!strcmp(word, "reload")) {
 		reload();
+	} else if (!strcmp(word, "drained")) {
+		if (nr_drained == ARRAY_SIZE(drained))
+			bad_line(text);
+		strscpy(drained[nr_drained++], strstr(text, word) + 7,
+			sizeof(drained[0]));
 	} else if (!strcmp(word, "takes")) {
 		W.takes = true;
 	} else if (!strcmp(word, "concurrent")) {
@@ -193,6 +217,7 @@ static void run_line(const char *text)
 
 static void cut_power(unsigned int n)
 {
+	nr_drained = 0;
 	/* device_crash() has begun to choose at W.cut_from. */
 	C.from[n] = W.cut_from;
 	power_off();
@@ -258,7 +283,12 @@ static u64 run_script(const u32 *list, u32 nr)
 		recover();
 		goto out;
 	}
+	nr_drained = 0;
 	W.crash_at = C.at ? W.ios + C.at : NEVER;
+	W.fail_at = C.fail ? W.ios + C.fail : 0;
+	W.fail_for_good = C.for_good;
+	if (C.takes)
+		W.takes = true;
 	for (i = 2; i < nr_lines && W.loaded; i++)
 		run_line(line[i]);
 	if (!W.loaded)
@@ -374,6 +404,33 @@ static void all_recoveries(void)
 	C.again = 0;
 }
 
+/*
+ * Each single I/O fails: once, or for good; nothing of a write gets there, or
+ * all. Then the power goes, at the end or soon after.
+ */
+static void all_errors(u64 ios)
+{
+	u64 last = exhaust_fast ? 0 : 8, at;
+	unsigned int how;
+
+	for (C.fail = 1; C.fail <= ios; C.fail++) {
+		alarm(120);
+		for (how = 0; how < 4; how++) {
+			C.for_good = how & 1;
+			C.takes = how & 2;
+			for (at = 0; at <= last; at++) {
+				C.at = at ? C.fail + at : 0;
+				first_list();
+				run_script(list, nr_list);
+				extreme_list(0, 1);
+				run_script(list, nr_list);
+			}
+		}
+	}
+	C.fail = C.at = 0;
+	C.for_good = C.takes = false;
+}
+
 static void one_scenario(const char *path)
 {
 	u64 ios, rng = 1;
@@ -389,6 +446,8 @@ static void one_scenario(const char *path)
 		if (!exhaust_fast)
 			all_recoveries();
 	}
+	C.at = 0;
+	all_errors(ios);
 	printf("%-40s %6llu I/Os, %8llu runs\n", path, ULLA(ios), ULLA(runs));
 }
 

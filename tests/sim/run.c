@@ -44,10 +44,10 @@ static int activate(void)
 	return 0;
 }
 
-/* A refusal needs a reason: an error in the metadata. */
+/* A refusal needs a reason: more than one error in the metadata. */
 static void check_refusal(int r)
 {
-	if (r && !W.any_meta_fault)
+	if (r && (!W.any_meta_fault || (W.fail_at && !W.script_meta_fault)))
 		violation("the spare is refused (%d) without any error of it", r);
 }
 

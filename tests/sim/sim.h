@@ -40,6 +40,8 @@ bool sim_nothing_allocated(void);
 enum {
 	BAD_WRITE = 1,			/* every write fails */
 	BAD_READ = 2,			/* reads fail, until a write succeeds */
+	BAD_WRITE_ONCE = 4,		/* the next write fails */
+	BAD_READ_ONCE = 8,
 };
 
 struct version {
@@ -109,6 +111,7 @@ struct profile {
 	bool damage_main;
 	bool damage_spare;
 	bool death;
+	u32 no_memory;		/* permille of allocations */
 	bool concurrent;
 	bool admin;
 	bool grow;
@@ -138,6 +141,12 @@ struct world {
 	bool any_spare_fault;
 	bool any_meta_fault;
 	bool any_main_odd;	/* an error not about the medium, or a death */
+	bool script_meta_fault;	/* the script has spoilt metadata */
+	bool no_memory;		/* an allocation has failed */
+	u64 fail_at;		/* this I/O fails; 0: none does */
+	bool fail_for_good;	/* and all later ones there */
+	u8 uuid[16];		/* of the area that was formatted last */
+	u32 nr_uuids;
 	u8 main_fault[MAX_MAIN_SECTORS / 8 + 1];
 	u8 cause[MAX_MAIN_SECTORS / 8 + 1];	/* block failed alone */
 	enum dmr_mode mode;
@@ -156,6 +165,7 @@ struct world {
 	u32 nr_uios;
 	u64 absorbed, rescued, replaced, crashes, reloads, reads_ok, errors;
 	u64 refused;
+	u64 returned, pairings;
 };
 
 extern struct world W;
@@ -172,6 +182,9 @@ u32 world_in_flight(void);
 void check_mode(void);
 void check_causes(void);
 
+/* Whatever a request waits for may fail from now on, and rightly so. */
+void excuse_all(void);
+
 /* run.c */
 void run_random(void);
 int load(void);
@@ -180,6 +193,8 @@ void verify_all(bool after_crash);
 void format_and_load(void);
 
 /* exhaust.c */
+/* What the script wants to happen once the engine has drained. */
+void script_drained(void);
 int exhaust_main(int argc, char **argv);
 
 #endif

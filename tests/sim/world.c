@@ -512,6 +512,7 @@ void dmr_env_drain(struct dmr_env *env)
 	device_meanwhile();
 	while ((p = pick_part(true)))
 		complete_part(p);
+	script_drained();
 	device_meanwhile();
 }
 
