@@ -13,6 +13,17 @@
  *--------------------------------------------------------------------
  */
 
+/* No allocation of the core. */
+static bool no_memory(void)
+{
+	if (!W.faults || !chance(W.profile.no_memory))
+		return false;
+	trace("no memory");
+	W.no_memory = true;
+	excuse_all();
+	return true;
+}
+
 static int activate(void)
 {
 	struct dmr_why why = { "" };
@@ -20,11 +31,14 @@ static int activate(void)
 	int r;
 
 	W.loaded = false;
+	W.no_memory = false;
 	r = dmr_engine_init(&W.engine, NULL, &W.tuning, W.main_sectors);
 	if (!r)
 		r = dmr_store_probe(NULL, &W.area, sb, &why);
 	if (r == 1)
 		violation("a formatted spare looks blank");
+	if (!r && memcmp(sb->uuid, W.uuid, sizeof(W.uuid)))
+		violation("the superblock of an earlier area is believed");
 	if (!r)
 		r = dmr_engine_activate(&W.engine, sb, &why);
 	sim_free(sb);
@@ -51,12 +65,83 @@ static void check_refusal(int r)
 		violation("the spare is refused (%d) without any error of it", r);
 }
 
+/* A spare of another main device, or another place, must be refused. */
+static void check_pairing(void)
+{
+	struct dmr_super *sb = sim_calloc(1, sizeof(*sb));
+	struct dmr_area area = W.area;
+	struct dmr_why why;
+	bool faults = W.faults;
+	u64 writes = W.disk[DMR_SPARE].seq;
+	int r;
+
+	switch (pick(6)) {
+	case 0:
+		area.main_sectors += 8;
+		if (area.identity[0])
+			area.identity = "disk-2";
+		break;
+	case 1:
+		area.main_sectors--;
+		break;
+	case 2:
+		if (area.identity[0])
+			area.identity = "disk-2";
+		else
+			area.main_lbs ^= 4096 ^ 512;
+		break;
+	case 3:
+		area.spare_start += 8;
+		break;
+	case 4:
+		area.avail_blocks = 16 + pick(W.min_area - 16);
+		if (area.avail_blocks == W.min_area)
+			area.avail_blocks--;
+		area.area_blocks = 0;
+		break;
+	case 5:
+		if (W.spare_blocks == W.min_area)
+			area.avail_blocks--;
+		else
+			area.area_blocks = W.spare_blocks;
+		break;
+	}
+	W.suspended = true;
+	W.faults = false;
+	kernel_shim_fail_alloc = NULL;
+	r = dmr_store_probe(NULL, &area, sb, &why);
+	kernel_shim_fail_alloc = no_memory;
+	W.faults = faults;
+	W.suspended = false;
+	sim_free(sb);
+	W.pairings++;
+	if (r >= 0)
+		violation("a wrong pairing is accepted (%d)", r);
+	if (W.disk[DMR_SPARE].seq != writes)
+		violation("a refused spare was written to");
+	trace("pairing refused: %s", why.text);
+}
+
 int load(void)
 {
 	int r = activate();
 
+	if (r == -ENOMEM && W.no_memory) {
+		bool faults = W.faults;
+
+		W.faults = false;
+		r = activate();
+		W.faults = faults;
+	}
 	check_refusal(r);
+	if (!r && !W.every_pattern && pick(16) == 1)
+		check_pairing();
 	return r;
+}
+
+static bool dead(void)
+{
+	return W.disk[0].dead || W.disk[1].dead;
 }
 
 void power_off(void)
@@ -72,14 +157,16 @@ void power_off(void)
 	world_drop_all();
 	disk_cut(&W.disk[DMR_MAIN]);
 	disk_cut(&W.disk[DMR_SPARE]);
+	/* It was only the cable. */
+	if (dead() && pick(2)) {
+		W.disk[0].dead = W.disk[0].gone = false;
+		W.disk[1].dead = W.disk[1].gone = false;
+		W.returned++;
+		trace("the disk is back");
+	}
 	oracle_crash(++W.now);
 	sim_free_all();
 	memset(&W.engine, 0, sizeof(W.engine));
-}
-
-static bool dead(void)
-{
-	return W.disk[0].dead || W.disk[1].dead;
 }
 
 /* Read everything; no new errors meanwhile. */
@@ -124,8 +211,11 @@ void crash_and_recover(bool may_crash_again)
 	if (setjmp(W.crash))
 		violation("a crash where there should be none");
 	W.faults = false;
-	if (load())
-		return;
+	while (load()) {
+		if (!dead() || !pick(2))
+			return;
+		power_off();
+	}
 	W.settled = true;
 	verify_all(true);
 	W.settled = false;
@@ -144,7 +234,19 @@ void reload(void)
 	if (!sim_nothing_allocated())
 		violation("memory is left after the engine's end");
 	W.reloads++;
+	if (!W.every_pattern)
+		W.tuning.read_only = pick(16) == 1;
 	load();
+}
+
+static void suspend_and_resume(void)
+{
+	trace("suspend, resume");
+	world_settle();
+	W.suspended = true;
+	dmr_engine_save(&W.engine);
+	W.suspended = false;
+	check_mode();
 }
 
 /*--------------------------------------------------------------------
@@ -219,12 +321,13 @@ static void admin(void)
 		if (!W.profile.grow)
 			break;
 		nr = W.engine.store.sb.layout.area_blocks + 16 + pick(60);
-		if (nr > W.spare_blocks)
+		if (nr >= W.spare_blocks)
 			break;
 		trace("grow to %llu", ULLA(nr));
 		/* After an error or a crash, one or the other may be found. */
 		W.area.area_blocks = 0;
 		r = dmr_engine_grow(&W.engine, nr);
+		W.min_area = W.engine.store.sb.layout.area_blocks;
 		if (r)
 			W.profile.grow = false;
 		break;
@@ -248,6 +351,7 @@ static void choose_profile(void)
 		.meta_errors = 10 * pick(9),
 		.to_lasting = pick(3) * 300,
 		.damage_main = pick(4) > 0,
+		.no_memory = pick(6) == 1 ? 1 + pick(100) : 0,
 	};
 	if (pick(4)) {
 		f->transient[DMR_MAIN][0] = pick(60);
@@ -290,11 +394,63 @@ static void age(void)
 		violation("cannot age the spare");
 }
 
+static int format(u64 area_blocks, struct dmr_super *sb, struct dmr_why *why)
+{
+	struct dmr_area area = W.area;
+
+	area.area_blocks = area_blocks;
+	return dmr_store_format(NULL, &area, sb, why);
+}
+
+/*
+ * Another area has been here before, and the power goes while this one is
+ * written: what is found then is refused, blank or a whole one.
+ */
+static void format_for_long(struct dmr_super *sb)
+{
+	static struct dmr_engine scratch;
+	struct dmr_why why = { "" };
+	int r;
+
+	W.crash_at = NEVER;
+	if (pick(2)) {
+		if (setjmp(W.crash))
+			violation("a crash where there should be none");
+		r = format(16 + pick(W.spare_blocks - 15), sb, &why);
+		if (r)
+			violation("format: %s", why.text);
+	}
+	if (setjmp(W.crash)) {
+		power_off();
+		sb = sim_calloc(1, sizeof(*sb));
+		W.area.area_blocks = 0;
+		r = dmr_store_probe(NULL, &W.area, sb, &why);
+		if (!r)
+			r = dmr_engine_init(&scratch, NULL, &W.tuning,
+					    W.main_sectors) ?:
+			    dmr_engine_activate(&scratch, sb, &why);
+		trace("after a crash of format: %d %s", r, why.text);
+		if (!r && scratch.store.nr_live)
+			violation("a new area is in use");
+		if (!r && scratch.mode != DMR_MODE_RW && !W.tuning.read_only)
+			violation("a new area is not whole");
+		dmr_engine_exit(&scratch);
+	} else {
+		W.crash_at = W.ios + 1 + pick(20);
+		format(W.first_area, sb, &why);
+		W.crash_at = NEVER;
+		power_off();
+	}
+	sim_free_all();
+	W.crash_at = NEVER;
+}
+
 void format_and_load(void)
 {
 	struct dmr_super *sb = sim_calloc(1, sizeof(*sb));
 	struct dmr_why why;
 
+	kernel_shim_fail_alloc = no_memory;
 	disk_init(&W.disk[DMR_MAIN], "main", W.main_sectors, 0);
 	disk_init(&W.disk[DMR_SPARE], "spare", W.spare_blocks * 8, 0xee);
 	world_fill_main();
@@ -307,6 +463,14 @@ void format_and_load(void)
 		.identity = "",
 		.label = "",
 	};
+	W.min_area = W.first_area = W.area.area_blocks;
+	if (!W.every_pattern && pick(3) == 1)
+		W.area.identity = "disk-1";
+	if (!W.every_pattern && pick(8) == 1) {
+		format_for_long(sb);
+		sb = sim_calloc(1, sizeof(*sb));
+		W.area.area_blocks = W.first_area;
+	}
 	if (setjmp(W.crash))
 		violation("a crash where there should be none");
 	if (dmr_store_format(NULL, &W.area, sb, &why))
@@ -358,7 +522,10 @@ static void step(void)
 		if (W.profile.admin)
 			admin();
 	} else if (what < 97) {
-		reload();
+		if (pick(4) == 3)
+			suspend_and_resume();
+		else
+			reload();
 	} else if (what < 98) {
 		W.seconds += pick(20);
 	} else if (what < 99) {

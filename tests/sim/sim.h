@@ -125,6 +125,7 @@ struct world {
 	struct dmr_tuning tuning;
 	struct dmr_area area;
 	u32 spare_blocks;	/* of the device */
+	u32 first_area, min_area;	/* blocks, at first and now at least */
 	u32 main_sectors;
 	u64 now;
 	u64 next_id;
