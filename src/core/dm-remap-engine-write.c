@@ -299,6 +299,8 @@ void dmr_write_req(struct dmr_engine *e, struct dmr_req *req,
 	unsigned int n;
 	u32 done = 0;
 
+	if (e->index.no_writes)
+		req->status = req->error;
 	while (req->status == BLK_STS_OK) {
 		if (dmr_must_commit(e))
 			dmr_settle(e, batch);

@@ -553,6 +553,19 @@ static int build_index(struct dmr_engine *e, struct dmr_why *why)
 	return 0;
 }
 
+/*
+ * The two copies of the slot table differ, or one cannot be read, and nothing
+ * says which one counts from now on. Whatever is read is right; but what is
+ * written could be hidden, or its place forgotten, when the other copy is
+ * found at the next load.
+ */
+static void stop_writes(struct dmr_engine *e)
+{
+	dmr_index_stop_writes(&e->index);
+	dmr_env_log(e->env, DMR_LOG_ERR,
+		    "the copies of the slot table differ and cannot be repaired now: writes fail");
+}
+
 int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 			struct dmr_why *why)
 {
@@ -575,12 +588,16 @@ int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 			    "%u blocks of the slot table were repaired from their other copy",
 			    store->repaired);
 	e->active = true;
-	if (e->mode != DMR_MODE_RW)
+	if (e->mode != DMR_MODE_RW) {
+		if (store->differ)
+			stop_writes(e);
 		return 0;
+	}
 	store->sb.activations++;
-	if (store->copies_whole != BIT(DMR_NR_COPIES) - 1) {
+	if (store->differ) {
 		/* Should it be readable one day, it is out of date by then. */
-		dmr_store_write_super(store);
+		if (dmr_store_write_super(store))
+			stop_writes(e);
 		dmr_spare_failed(e, "a damaged copy of the slot table cannot be repaired");
 	} else if (dmr_store_commit(store) || dmr_store_write_super(store)) {
 		dmr_spare_failed(e, "the metadata cannot be written");

@@ -93,8 +93,9 @@ int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 	ix->store = store;
 	while (blocks >> ix->region_shift > MAX_REGION_BITS)
 		ix->region_shift++;
-	ix->regions = kvcalloc(BITS_TO_LONGS((blocks >> ix->region_shift) + 1),
-			       sizeof(long), GFP_KERNEL);
+	ix->nr_regions = (blocks >> ix->region_shift) + 1;
+	ix->regions = kvcalloc(BITS_TO_LONGS(ix->nr_regions), sizeof(long),
+			       GFP_KERNEL);
 	t = alloc_table(MIN_BUCKETS);
 	if (!ix->regions || !t) {
 		kvfree(ix->regions);
@@ -166,6 +167,17 @@ void dmr_index_insert(struct dmr_index *ix, u64 block, u32 slot)
 	set_bit(block >> ix->region_shift, ix->regions);
 	/* A reader that sees the bucket must see the word, too. */
 	smp_store_release(&t->bucket[at], slot + SLOT_BIAS);
+}
+
+void dmr_index_stop_writes(struct dmr_index *ix)
+{
+	u32 i;
+
+	ix->no_writes = true;
+	/* Or else some lookups would not come to dmr_index_route_slow(). */
+	for (i = 0; i < ix->nr_regions; i++)
+		set_bit(i, ix->regions);
+	ix->count++;
 }
 
 void dmr_index_remove(struct dmr_index *ix, u64 block, u32 slot)
@@ -248,6 +260,11 @@ void dmr_index_route_slow(const struct dmr_index *ix, enum req_op op,
 
 	route->place = DMR_TO_MAIN;
 	route->sectors = sectors;
+	if (unlikely(ix->no_writes) &&
+	    (op == REQ_OP_WRITE || op == REQ_OP_WRITE_ZEROES)) {
+		route->place = DMR_TO_ENGINE;
+		return;
+	}
 	if (block > last)
 		return;
 	if (block > first) {

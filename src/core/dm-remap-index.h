@@ -27,8 +27,10 @@ struct dmr_index {
 	const struct dmr_store *store;
 	unsigned long *regions;	/* a bit for each region that has a block */
 	unsigned int region_shift;	/* blocks of a region, as a power of 2 */
+	u32 nr_regions;
 	u32 count;		/* blocks; 0 lets readers skip everything */
 	u32 used;		/* buckets that are not empty */
+	bool no_writes;		/* the engine is given all writes */
 	struct dmr_table __rcu *table;
 };
 
@@ -85,6 +87,13 @@ void dmr_index_insert(struct dmr_index *ix, u64 block, u32 slot);
  * The slot must not be used for another block until dmr_env_synchronize().
  */
 void dmr_index_remove(struct dmr_index *ix, u64 block, u32 slot);
+
+/**
+ * dmr_index_stop_writes() - let all writes go to the engine
+ *
+ * Before the first lookup.
+ */
+void dmr_index_stop_writes(struct dmr_index *ix);
 
 /**
  * dmr_index_route() - where does the start of an I/O go?

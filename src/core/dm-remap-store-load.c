@@ -464,6 +464,7 @@ static void repair(struct loader *l)
 				continue;
 			}
 			store->copies_whole &= ~BIT(copy);
+			store->differ = true;
 			first = min(first, table);
 			last = table;
 		}

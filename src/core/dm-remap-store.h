@@ -78,6 +78,7 @@ struct dmr_store {
 	bool read_only;
 	u8 supers_whole;	/* bit for each superblock copy that is whole */
 	u8 copies_whole;	/* bit for each table copy that is whole */
+	bool differ;		/* they do, which load could not put right */
 	u32 repaired;		/* metadata blocks repaired by the last load */
 
 	/* Slots below the high-water mark, by state; the rest is free, too. */

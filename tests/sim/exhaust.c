@@ -194,8 +194,14 @@ static void run_line(const char *text)
 			bad_line(text);
 		strscpy(drained[nr_drained++], strstr(text, word) + 7,
 			sizeof(drained[0]));
+	} else if (!strcmp(word, "reload_ro")) {
+		W.tuning.read_only = true;
+		reload();
+		W.tuning.read_only = false;
 	} else if (!strcmp(word, "takes")) {
 		W.takes = true;
+	} else if (!strcmp(word, "takes_not")) {
+		W.takes = false;
 	} else if (!strcmp(word, "concurrent")) {
 		W.profile.concurrent = true;
 	} else if (!strcmp(word, "bad") || !strcmp(word, "good")) {
