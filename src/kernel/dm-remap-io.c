@@ -98,6 +98,17 @@ static struct bio *bio_of_request(struct dmr_env *env,
 	return bio;
 }
 
+static void track_writes(struct dmr_env *env, const struct dmr_io *ios,
+			 unsigned int nr)
+{
+	struct dmr_track *track = READ_ONCE(env->track);
+	unsigned int i;
+
+	for (i = 0; track && i < nr; i++)
+		if (ios[i].dev == DMR_SPARE && op_is_write(ios[i].opf))
+			dmr_track_mark(track, ios[i].sector, ios[i].sectors);
+}
+
 void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 {
 	struct waiter w;
@@ -129,6 +140,7 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 			invalidate_kernel_vmap_range(ios[i].buf,
 						     ios[i].sectors <<
 						     SECTOR_SHIFT);
+	track_writes(env, ios, nr);
 }
 
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
@@ -311,5 +323,6 @@ void dmr_env_exit(struct dmr_env *env)
 	if (env->ti)
 		cancel_delayed_work_sync(&env->event_work);
 	bioset_exit(&env->bios);
+	kvfree(env->track);
 	free_percpu(env->inflight);
 }

@@ -375,6 +375,33 @@ static int range_message(struct dmr_target *t, unsigned int argc, char **argv,
 	return -EINVAL;
 }
 
+/* Not undone by a stop: it ends with the table. */
+static int track_message(struct dmr_target *t, const char *what, char *result,
+			 unsigned int maxlen)
+{
+	u64 sectors = t->engine.store.sb.layout.area_blocks <<
+		      DMR_BLOCK_SECTOR_SHIFT;
+	int r = 0;
+
+	mutex_lock(&t->lock);
+	if (!strcasecmp(what, "start")) {
+		r = dmr_track_start(&t->env, sectors);
+	} else if (!t->env.track) {
+		DMERR("track: nothing was started");
+		r = -EINVAL;
+	} else if (!strcasecmp(what, "next")) {
+		dmr_track_next(t->env.track);
+	} else if (!strcasecmp(what, "list")) {
+		dmr_track_list(t->env.track, result, maxlen);
+		r = 1;
+	} else {
+		DMERR("track wants start, next or list");
+		r = -EINVAL;
+	}
+	mutex_unlock(&t->lock);
+	return r;
+}
+
 int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 		char *result, unsigned int maxlen)
 {
@@ -422,5 +449,7 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 		mutex_unlock(&t->lock);
 		return 0;
 	}
+	if (argc == 2 && !strcasecmp(argv[0], "track"))
+		return track_message(t, argv[1], result, maxlen);
 	return range_message(t, argc, argv, result, maxlen);
 }

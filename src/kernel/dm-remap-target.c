@@ -122,6 +122,7 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 		return DM_MAPIO_REMAPPED;
 	case DMR_TO_SLOT:
 		b->sent = DMR_SENT_SLOT;
+		b->req.sector = route.sector;
 		bio_set_dev(bio, t->env.spare->bdev);
 		bio->bi_iter.bi_sector = t->env.spare_start + route.sector;
 		return DM_MAPIO_REMAPPED;
@@ -207,6 +208,17 @@ static noinline int end_failed(struct dmr_target *t, struct bio *bio,
 	return DM_ENDIO_INCOMPLETE;
 }
 
+/* Or read. Whatever the result was, something may be there now. */
+static noinline void slot_written(struct dmr_target *t, struct bio *bio,
+			 struct dmr_bio *b)
+{
+	struct dmr_track *track = READ_ONCE(t->env.track);
+
+	if (track && op_is_write(bio_op(bio)))
+		dmr_track_mark(track, b->req.sector,
+			       b->iter.bi_size >> SECTOR_SHIFT);
+}
+
 static int dmr_end_io(struct dm_target *ti, struct bio *bio,
 		      blk_status_t *error)
 {
@@ -214,7 +226,9 @@ static int dmr_end_io(struct dm_target *ti, struct bio *bio,
 	struct dmr_target *t = ti->private;
 
 	if (b->counted) {
-		if (b->sent == DMR_SENT_MAIN && likely(*error == BLK_STS_OK))
+		if (b->sent == DMR_SENT_SLOT)
+			slot_written(t, bio, b);
+		else if (likely(*error == BLK_STS_OK))
 			this_cpu_write(t->env.inflight->last_good,
 				       b->iter.bi_sector + 1);
 		dmr_inflight_end(&t->env, b);

@@ -31,7 +31,8 @@ enum dmr_sent {
 
 /**
  * struct dmr_bio - what is kept with each bio
- * @req: for the engine; sector and length also tell what was mapped
+ * @req: for the engine; sector and length also tell what was mapped. While a
+ *	 bio is at a slot, sector is where on the spare
  * @iter: of the bio before it was sent
  * @sent: enum dmr_sent
  * @epoch: in which it was counted, see struct dmr_inflight
@@ -72,6 +73,8 @@ struct dmr_env {
 	unsigned int epoch;
 	bool draining;
 	wait_queue_head_t drained;
+
+	struct dmr_track *track;	/* or NULL, see dm-remap-track.c */
 
 	struct delayed_work event_work;
 	unsigned long last_event;
@@ -153,6 +156,20 @@ int dmr_registry_claim(struct dmr_claim *claim);
 void dmr_registry_release(struct dmr_claim *claim);
 /* Move the end of a claim. Return: 0 or -EBUSY. */
 int dmr_grow_claim(struct dmr_claim *claim, sector_t end);
+
+/*
+ * dm-remap-track.c: which parts of the spare area have been written to since.
+ * The caller of all but dmr_track_mark() holds the lock.
+ */
+struct dmr_track;
+
+/* Begin anew. Return: 0 or -ENOMEM. */
+int dmr_track_start(struct dmr_env *env, sector_t sectors);
+/* What was noted up to now is for dmr_track_list(). */
+void dmr_track_next(struct dmr_track *track);
+void dmr_track_list(struct dmr_track *track, char *result, unsigned int maxlen);
+/* After a write to the area has ended. Any context. */
+void dmr_track_mark(struct dmr_track *track, sector_t sector, u32 sectors);
 
 /* dm-remap-io.c: besides the functions of dm-remap-env.h */
 int dmr_env_init(struct dmr_env *env, struct dm_target *ti);

@@ -294,3 +294,39 @@ t_event_mode() {
 	is mode=fail
 	[[ $(dmsetup status remap) == *" fail" ]]
 }
+
+# track: what was written to the spare is told, once, and on a suspended device, too
+t_track() {
+	local at
+	disk main 16
+	disk spare 8
+	remap /dev/main /dev/spare
+	ask remap 1000 8 >/dev/null
+	ask remap 2000 8 >/dev/null
+	fails "Invalid argument" ask track next
+	fails "Invalid argument" ask track
+	ask track start
+	fails "Invalid argument" ask track never
+	same "" "$(ask track list)" "before anything was written"
+	vmio read "$R" 1000 8 >/dev/null || true
+	vmio write "$R" 4000 8 1
+	ask track next
+	same "" "$(ask track list)" "after a read, and a write to main"
+	vmio write "$R" 1002 2 2
+	same "" "$(ask track list)" "before the next part was begun"
+	ask track next
+	at=$(ask track list)
+	[[ $at =~ ^[0-9]+\ 8$ ]] || fail "one block was written, not '$at'"
+	same "$at" "$(ask track list)" "asked again"
+	vmio write "$R" 2000 8 2
+	ask track next
+	same "$((${at% 8} + 8)) 8" "$(ask track list)" "the slot behind it"
+	# A new remap: its slot, and the table.
+	bad main 3000-3007
+	vmio write "$R" 3000 8 2
+	dmsetup suspend remap
+	ask track next
+	ask track list | grep -qx "$((${at% 8} + 16)) 8" || fail "no third slot in $(ask track list)"
+	[ "$(ask track list | wc -l)" -ge 3 ] || fail "no table in $(ask track list)"
+	dmsetup resume remap
+}
