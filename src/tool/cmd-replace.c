@@ -2,8 +2,12 @@
 /*
  * dmremap replace: another spare, with the device in use.
  *
- * Why a crash at any moment is harmless: while the copy is being made the
- * device is suspended, so the original does not change, and the copy has no
+ * Everything is copied while the device is in use; the kernel keeps a record of
+ * what is written to the old spare meanwhile ("track"), which is copied in
+ * further passes. The last of them, when little is left, is made with the device
+ * suspended, so that the original does not change any more.
+ *
+ * Why a crash at any moment is harmless: until then the copy has no
  * superblock. These are written last, with the activation count of the
  * original: now there are two equal copies, and either will do (see
  * settle_twins()). The device goes on with the copy; that counts as an
@@ -22,6 +26,8 @@
 #include <sys/mman.h>
 
 #define ULL(x)	((unsigned long long)(x))
+#define MAX_PASSES	8
+#define FEW_BLOCKS	64	/* are copied in no time */
 
 struct plan {
 	struct remap m;
@@ -34,7 +40,9 @@ struct plan {
 	struct dm_line *now, *then;
 	struct dmr_env env;	/* of the new spare */
 	struct area area;	/* the old one */
-	struct copy_result result;
+	struct copier copier;
+	struct dmr_why why;
+	u64 late;		/* blocks copied while suspended */
 	char error[300];
 };
 
@@ -121,7 +129,7 @@ static int ask(const struct args *a, const struct plan *p)
 		return fail(RC_REFUSED, "the new spare %s holds %s; give --force, too, if it may be overwritten",
 			    p->spare.path, p->occupant);
 	n = snprintf(question, sizeof(question),
-		     "The spare of %s is replaced.\nFrom:\n  %s\nTo, sectors %llu to %llu will be overwritten:\n  %s\n%llu blocks are copied; the device is suspended for so long.\n",
+		     "The spare of %s is replaced.\nFrom:\n  %s\nTo, sectors %llu to %llu will be overwritten:\n  %s\n%llu blocks are copied; the device stays in use.\n",
 		     p->m.name, device_describe(&p->old), ULL(p->start),
 		     ULL(p->start + p->len - 1), device_describe(&p->spare),
 		     ULL(p->k.slots_used));
@@ -139,7 +147,7 @@ static int ask(const struct args *a, const struct plan *p)
 static void stay_in_memory(const struct plan *p)
 {
 	size_t room = (64 << 20) + (size_t)p->layout.nr_slots / 8 +
-		      (size_t)(p->k.slots_total + p->k.slots_used * 4) * 16;
+		      (size_t)(p->k.slots_total + p->k.slots_used * 6) * 16;
 	void *heap;
 
 	mallopt(M_MMAP_MAX, 0);
@@ -152,29 +160,118 @@ static void stay_in_memory(const struct plan *p)
 	free(heap);
 }
 
-static int copy_suspended(struct plan *p)
+/* What was written to the old spare since the last time this was asked. */
+static int what_was_written(struct plan *p, struct ranges *w)
 {
-	struct dmr_why why = { "" };
+	unsigned long long start, count;
+	char *reply = NULL, *line, *save = NULL;
 	int r;
 
-	r = area_peek(&p->area, &p->old, p->m.spare_start, AREA_READ);
-	if (r) {
-		snprintf(p->error, sizeof(p->error), "the old spare cannot be read: %s",
+	memset(w, 0, sizeof(*w));
+	r = remap_message(p->m.name, NULL, true, "track next") ?:
+	    remap_message(p->m.name, &reply, true, "track list");
+	for (line = r ? NULL : strtok_r(reply, "\n", &save); line && !r;
+	     line = strtok_r(NULL, "\n", &save))
+		if (sscanf(line, "%llu %llu", &start, &count) != 2 ||
+		    !ranges_add(w, start, count))
+			r = -ENOMEM;
+	free(reply);
+	if (r)
+		snprintf(p->why.text, sizeof(p->why.text), "the kernel does not say what has changed: %s",
 			 strerror(-r));
-		return r;
+	else
+		ranges_tidy(w);
+	return r;
+}
+
+/* In use, it may change just when it is read: then once more. */
+static int load_old(struct plan *p, bool live)
+{
+	int tries, r;
+
+	for (tries = 0; tries < (live ? 20 : 1); tries++) {
+		r = area_peek(&p->area, &p->old, p->m.spare_start, AREA_READ);
+		if (r) {
+			snprintf(p->why.text, sizeof(p->why.text), "the old spare cannot be read: %s",
+				 strerror(-r));
+			continue;
+		}
+		r = area_load(&p->area, &p->why);
+		if (!r)
+			return 0;
+		area_close(&p->area);
 	}
-	r = area_load(&p->area, &why);
+	return r;
+}
+
+static int one_pass(struct plan *p, int nr)
+{
+	struct ranges written = { 0 };
+	struct progress progress;
+	bool live = nr >= 0;
+	int r = 0;
+
+	if (nr)
+		r = what_was_written(p, &written);
 	if (!r)
-		r = copy_area(&p->area, &p->env, p->start,
-			      (p->spare.sectors - p->start) / 8, p->len / 8,
-			      &p->result, &why);
+		r = load_old(p, live);
+	if (!r) {
+		if (!nr)
+			r = copy_begin(&p->copier, &p->area.sb, &p->env,
+				       p->start,
+				       (p->spare.sectors - p->start) / 8,
+				       p->len / 8, &p->why);
+		if (!r)
+			r = copy_pass(&p->copier, &p->area,
+				      nr ? &written : NULL, nr == 1,
+				      live ? &progress : NULL);
+		if (!r && !live)
+			r = copy_end(&p->copier, &p->area.sb);
+		area_close(&p->area);
+	}
+	ranges_free(&written);
+	return r;
+}
+
+/* Passes until little is left, or they get no shorter. */
+static int copy_in_use(struct plan *p)
+{
+	u64 last = U64_MAX, before = 0, now;
+	int r, nr;
+
+	r = remap_message(p->m.name, NULL, false, "track start");
+	if (r)
+		return r;
+	for (nr = 0; nr < MAX_PASSES; nr++) {
+		r = one_pass(p, nr);
+		if (r == -EINTR)
+			return fail(RC_INTERRUPTED, "interrupted; %s goes on with its spare, and the same command starts over",
+				    p->m.name);
+		if (r)
+			return fail(r == -ENOSPC ? RC_REFUSED : RC_FAILED, "%s: %s; it goes on with its spare",
+				    p->m.name, p->why.text);
+		now = p->copier.blocks - before;
+		if (nr && (now <= FEW_BLOCKS || now > last / 2))
+			break;
+		last = now;
+		before = p->copier.blocks;
+	}
+	return RC_OK;
+}
+
+static int copy_suspended(struct plan *p)
+{
+	int r;
+
+	p->late = p->copier.blocks;
+	r = one_pass(p, -1);
+	p->late = p->copier.blocks - p->late;
 	if (!r && env_publish(&p->env)) {
 		r = -EIO;
-		strcpy(why.text, "the new spare cannot be written to");
+		strcpy(p->why.text, "the new spare cannot be written to");
 	}
-	area_close(&p->area);
 	if (r)
-		snprintf(p->error, sizeof(p->error), "%s", why.text);
+		snprintf(p->error, sizeof(p->error), "%s", p->why.text);
 	return r;
 }
 
@@ -243,7 +340,7 @@ static int run(struct args *a)
 	p->env.fd = -1;
 	r = make_plan(a, p);
 	if (!r && opt(a, "dry-run")) {
-		printf("# between suspend and resume: copy %llu blocks and the metadata from %s to %s\n",
+		printf("# copy %llu blocks from %s to %s; between suspend and resume: what has changed since, and the metadata\n",
 		       ULL(p->k.slots_used), p->old.path, p->spare.path);
 		would_load(p->m.name, p->then);
 		goto out;
@@ -255,12 +352,21 @@ static int run(struct args *a)
 		goto out;
 	r = env_open(&p->env, p->spare.path, p->start, true);
 	if (!r)
-		r = env_hold(&p->env, &p->layout) ?:
-		    env_unclaim(&p->env, p->spare.path);
+		r = env_hold(&p->env, &p->layout);
 	if (r) {
 		r = fail(RC_FAILED, "%s cannot be written to: %s; %s is unchanged",
 			 p->spare.path, strerror(p->env.error ?: -r),
 			 p->m.name);
+		goto out;
+	}
+	catch_signals();
+	r = copy_in_use(p);
+	if (r)
+		goto out;
+	r = env_unclaim(&p->env, p->spare.path);
+	if (r) {
+		r = fail(RC_FAILED, "%s: %s; %s is unchanged", p->spare.path,
+			 strerror(-r), p->m.name);
 		goto out;
 	}
 	stay_in_memory(p);
@@ -271,12 +377,14 @@ static int run(struct args *a)
 	if (r)
 		goto out;
 	retire_old(p);
-	printf("%s: the spare is on %s now: %llu blocks copied, suspended for %.1f s\n",
-	       p->m.name, p->spare.path, ULL(p->result.blocks), begun);
-	if (p->result.lost)
+	printf("%s: the spare is on %s now: %llu blocks copied, %llu of them while suspended, for %.1f s\n",
+	       p->m.name, p->spare.path, ULL(p->copier.blocks), ULL(p->late),
+	       begun);
+	if (copy_lost(&p->copier))
 		printf("WARNING: %llu sectors could not be read from the old spare and are lost ('dmremap list %s --lost')\n",
-		       ULL(p->result.lost), p->m.name);
+		       ULL(copy_lost(&p->copier)), p->m.name);
 out:
+	copy_exit(&p->copier);
 	env_close(&p->env);
 	dm_free_lines(p->now);
 	dm_free_lines(p->then);
@@ -289,7 +397,7 @@ const struct command cmd_replace = {
 	.group = "Moving on",
 	.synopsis = "NAME NEWSPARE",
 	.summary = "another spare, with the device in use",
-	.text = "Copies everything that is in use on the spare to NEWSPARE, which may be larger or smaller, and goes on with that one. The device is suspended while the blocks are copied (some seconds for ten thousand blocks); programs that use it wait, and see no error. Sectors that the old spare cannot give any more are lost, and read as errors. A crash at any moment leaves one spare that is complete; the same command starts over.\nIf the tool is killed while the device is suspended, 'dmsetup resume NAME' goes on with the old spare.",
+	.text = "Copies everything that is in use on the spare to NEWSPARE, which may be larger or smaller, and goes on with that one. The device stays in use; it is suspended only at the end, while the blocks that were written to meanwhile are copied once more and the metadata is loaded. Programs that use it wait for that long, and see no error. Sectors that the old spare cannot give any more are lost, and read as errors. A crash at any moment, or an interruption, leaves one spare that is complete; the same command starts over.\nIf the tool is killed while the device is suspended, 'dmsetup resume NAME' goes on with the old spare.",
 	.examples = "  dmremap replace data /dev/sdd1\n  dmremap replace data /dev/sdd --start 1G --size 8G\n",
 	.min_args = 2, .max_args = 2,
 	.run = run,
