@@ -147,19 +147,14 @@ static void check_entries(struct findings *f, struct area *a, bool data)
 static int check(struct args *a)
 {
 	struct findings f = { .worst = HEALTH_FINE };
-	char name[128];
 	struct dmr_why why;
 	struct area area;
 	struct device d;
-	u64 start = 0;
 	int r;
 
 	if (offline_open(a, AREA_READ, &d, &area))
 		return HEALTH_UNKNOWN;
-	opt_size(a, "start", &start);
-	if (area_in_kernel(&d, start, name, sizeof(name)))
-		note("dmremap: %s is in use by '%s': what changes meanwhile may look like damage",
-		     d.path, name);
+	offline_note_use(&d, &area);
 	if (opt(a, "json"))
 		f.list = json_object_new_array();
 	check_supers(&f, &area);

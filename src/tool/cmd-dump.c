@@ -75,7 +75,6 @@ static struct json_object *dump_area(struct area *a)
 
 static int dump(struct args *a)
 {
-	char name[128];
 	struct dmr_why why;
 	struct output out;
 	struct area area;
@@ -85,9 +84,7 @@ static int dump(struct args *a)
 	r = offline_open(a, AREA_READ, &d, &area);
 	if (r)
 		return r;
-	if (area_in_kernel(&d, area.sb.spare_start, name, sizeof(name)))
-		note("dmremap: %s is in use by '%s': what changes meanwhile may be missing or half there",
-		     d.path, name);
+	offline_note_use(&d, &area);
 	r = area_load(&area, &why);
 	if (r) {
 		area_close(&area);
@@ -322,7 +319,7 @@ static int write_image(struct dmr_env *env, const struct image *im)
 static int restore_to(struct args *a, struct image *im, const struct device *d)
 {
 	const struct dmr_super *sb = &im->sb;
-	char question[1400], name[128], there[200] = "";
+	char question[1400], name[128], there[240] = "", other[200] = "";
 	struct dmr_env env;
 	struct area old;
 	int r;
@@ -344,11 +341,21 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 	if (!area_peek(&old, d, sb->spare_start, AREA_READ)) {
 		bool same = !memcmp(old.sb.uuid, sb->uuid, 16);
 
-		snprintf(there, sizeof(there), "\nThere is a valid spare area now, %s%s.",
-			 same ? "the same one; its remaps of today will be forgotten" :
-			 "another one: ", same ? "" : area_uuid(old.sb.uuid));
+		if (same)
+			strcpy(there, "\nThere is a valid spare area now, the same one; its remaps of today will be forgotten.");
+		else
+			snprintf(other, sizeof(other), "another spare area, %s",
+				 area_uuid(old.sb.uuid));
 		area_close(&old);
+	} else if (d->content[0] && !sb->spare_start) {
+		strscpy(other, d->content, sizeof(other));
 	}
+	if (other[0] && opt(a, "yes") && !opt(a, "force"))
+		return fail(RC_REFUSED, "%s holds %s; give --force, too, if it may be overwritten",
+			    d->path, other);
+	if (other[0])
+		snprintf(there, sizeof(there), "\nIt holds %s, which will be lost.",
+			 other);
 	snprintf(question, sizeof(question), "WARNING: this overwrites the metadata of the spare area at sector %llu of\n  %s%s\nwith the dump of %s (main device %s). Data in slots is left as it is.",
 		 ULL(sb->spare_start), device_describe(d), there,
 		 area_uuid(sb->uuid), sb->identity[0] ? sb->identity : "-");
@@ -358,6 +365,8 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 		return RC_OK;
 	}
 	r = confirm(opt(a, "yes"), question);
+	if (!r && d->content[0] && !sb->spare_start && d->is_block)
+		r = device_wipe(d->path);
 	if (r)
 		return r;
 	r = env_open(&env, d->path, sb->spare_start, true);
@@ -425,5 +434,6 @@ const struct command cmd_restore = {
 	.min_args = 2, .max_args = 2,
 	.run = restore,
 	.opts = { { "yes", NULL, "do not ask" },
+		{ "force", NULL, "with --yes: overwrite what else is on SPARE" },
 		{ "dry-run", NULL, "only check the dump" } },
 };

@@ -34,6 +34,15 @@ int offline_open(const struct args *a, int how, struct device *d,
 	return area_open(area, d, start, how);
 }
 
+void offline_note_use(const struct device *d, const struct area *area)
+{
+	char name[128];
+
+	if (area_in_kernel(d, area->env.start, name, sizeof(name)))
+		note("dmremap: %s is in use by '%s': what changes meanwhile may be missing, or look like damage",
+		     d->path, name);
+}
+
 int print_json(struct json_object *o, FILE *f)
 {
 	fprintf(f, "%s\n", json_object_to_json_string_ext(o,

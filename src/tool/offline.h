@@ -18,6 +18,9 @@
 int offline_open(const struct args *a, int how, struct device *d,
 		 struct area *area);
 
+/* Say so if the kernel uses it: then what is read may be of several moments. */
+void offline_note_use(const struct device *d, const struct area *area);
+
 /* Print and release @o. */
 int print_json(struct json_object *o, FILE *f);
 

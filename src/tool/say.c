@@ -8,16 +8,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Names that people gave may hold anything: it stays one line. */
+static void one_line(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			*s = '?';
+}
+
 int fail(int rc, const char *fmt, ...)
 {
+	char text[2 * PATH_MAX];
 	va_list ap;
 
 	fflush(stdout);
-	fputs("dmremap: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	one_line(text);
+	fprintf(stderr, "dmremap: %s\n", text);
 	return rc;
 }
 
@@ -160,7 +169,9 @@ int opt_size(const struct args *a, const char *name, u64 *sectors)
 {
 	const char *s = opt(a, name);
 
-	if (s && !parse_size(s, sectors))
+	/* Places start at 0, but nothing has this length. */
+	if (s && (!parse_size(s, sectors) ||
+		  (!*sectors && strcmp(name, "start"))))
 		return fail(RC_USAGE, "--%s: '%s' is not a size; write for example 64M, 2G or 8192s (sectors of 512 bytes)",
 			    name, s);
 	return RC_OK;
@@ -215,6 +226,7 @@ const char *human_time(u64 t)
  */
 int output_begin(struct output *o, const char *path)
 {
+	struct stat st;
 	int fd;
 
 	memset(o, 0, sizeof(*o));
@@ -224,8 +236,15 @@ int output_begin(struct output *o, const char *path)
 	}
 	if (strlen(path) >= sizeof(o->path))
 		return fail(RC_USAGE, "the name of the output file is too long");
-	strscpy(o->path, path, sizeof(o->path));
-	snprintf(o->tmp, sizeof(o->tmp), "%s.XXXXXX", path);
+	/* A link stays one, and a device or pipe is not replaced by a file. */
+	if (!realpath(path, o->path))
+		strscpy(o->path, path, sizeof(o->path));
+	if (!stat(o->path, &st) && !S_ISREG(st.st_mode)) {
+		o->f = fopen(o->path, "we");
+		return o->f ? RC_OK : fail(RC_REFUSED, "cannot write %s: %s",
+					   path, strerror(errno));
+	}
+	snprintf(o->tmp, sizeof(o->tmp), "%s.XXXXXX", o->path);
 	fd = mkstemp(o->tmp);
 	if (fd >= 0) {
 		mode_t mask = umask(0);
@@ -251,16 +270,18 @@ int output_end(struct output *o, bool ok)
 		return RC_OK;
 	}
 	e = ferror(o->f) ? EIO : 0;
-	if (fflush(o->f) || fsync(fileno(o->f)))
+	/* A pipe cannot be synchronised, and need not. */
+	if (fflush(o->f) || (fsync(fileno(o->f)) && errno != EINVAL))
 		e = errno;
 	if (fclose(o->f) && !e)
 		e = errno;
-	if (ok && !e && rename(o->tmp, o->path))
+	if (ok && !e && o->tmp[0] && rename(o->tmp, o->path))
 		e = errno;
-	if (!ok || e)
+	if ((!ok || e) && o->tmp[0])
 		unlink(o->tmp);
 	if (e)
-		return fail(RC_FAILED, "cannot write %s: %s; an earlier file of that name is unchanged",
-			    o->path, strerror(e));
+		return fail(RC_FAILED, "cannot write %s: %s%s", o->path,
+			    strerror(e), o->tmp[0] ?
+			    "; an earlier file of that name is unchanged" : "");
 	return RC_OK;
 }

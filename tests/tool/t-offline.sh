@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2086,SC2119
 # SPDX-License-Identifier: GPL-2.0
 #
 # inspect, check, dump, restore, repair.
@@ -53,6 +53,15 @@ t_restore_refuses() {
 	done
 	truncate -s 1M small
 	refused 2 'too small' dmremap restore small one.json --yes
+	# What else is there is not overwritten unasked.
+	truncate -s 16M other
+	mkfs.ext4 -q -F other 2>/dev/null
+	c=$(sum other)
+	refused 2 'ext4' dmremap restore other one.json --yes
+	jq '.uuid="00000000-0000-0000-0000-000000000001"' one.json >two.json
+	[ "$(sum other)" = "$c" ]
+	expect 0 'restored' dmremap restore other two.json --yes --force
+	refused 2 'another spare area' dmremap restore other one.json --yes
 	[ "$(sum "$(img spare)")" = "$before" ]
 }
 
@@ -131,4 +140,12 @@ t_dump_full_disk() {
 	refused 3 'No space left' dmremap dump $M/lab-spare --output "$T/mnt/dump"
 	[ "$(cat "$T/mnt/dump")" = old ]
 	[ "$(ls "$T/mnt")" = dump ]
+	# What is no file is written to, and stays what it is.
+	refused 3 'No space left' dmremap dump $M/lab-spare --output /dev/full
+	[ -c /dev/full ]
+	echo x >target
+	ln -s target link
+	dmremap dump $M/lab-spare --output link
+	[ -L link ]
+	dmremap dump $M/lab-spare | cmp - target
 }

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2086,SC2119
 # SPDX-License-Identifier: GPL-2.0
 #
 # create, open, close, scan, assemble, lab, advise.
@@ -36,6 +36,8 @@ t_create_refuses() {
 	refused 1 'no name' dmremap create 'a b;reboot' $M/lab-main $M/lab-spare --yes
 	refused 1 'not a size' dmremap create lab $M/lab-main $M/lab-spare --yes --size 12Q
 	refused 1 'not a size' dmremap create lab $M/lab-main $M/lab-spare --yes --start -1
+	refused 1 'not a size' dmremap create lab $M/lab-main $M/lab-spare --yes --length 0
+	refused 1 'no name' dmremap create $'a\nb' $M/lab-main $M/lab-spare --yes
 	refused 1 'multiples' dmremap create lab $M/lab-main $M/lab-spare --yes --start 3s
 	refused 2 'too small' dmremap create lab $M/lab-main $M/lab-spare --yes --size 32K
 	refused 2 'does not fit' dmremap create lab $M/lab-main $M/lab-spare --yes --size 1G
