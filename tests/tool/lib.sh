@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2034,SC2086,SC2119,SC2120,SC2013
 # SPDX-License-Identifier: GPL-2.0
 #
 # tests/tool/lib.sh: what the tests of dmremap have in common.
@@ -58,10 +58,31 @@ random() { dd if=/dev/urandom of="$1" bs=1M oflag=direct,nonblock conv=notrunc s
 drop_caches() { sync; echo 3 >/proc/sys/vm/drop_caches; }
 img() { echo "/dev/shm/dmremap-lab-lab-$1.img"; }
 
+# slow_main MS: /dev/mapper/slow is lab-main, so slow that a command is caught in the middle
+slow_main() {
+	dmsetup create slow --uuid DMREMAP-TEST-slow \
+		--table "0 $(blockdev --getsz $M/lab-main) delay $M/lab-main 0 $1"
+}
+# until_moved NAME FIELD SECTORS PID: so much was read (6) or written (10), PID still running
+until_moved() {
+	local n
+	n=$(stat -c %Lr "$(readlink -f $M/$1)")
+	until [ "$(awk -v d="dm-$n" -v f="$2" '$3 == d { print $f }' /proc/diskstats)" -ge "$3" ]; do
+		kill -0 "$4"
+	done
+}
+
+# ended STATUS PID: it does, with this status
+ended() {
+	local s=0
+	wait "$2" || s=$?
+	[ $s = "$1" ]
+}
+
 take_away() {
 	local n
 	jobs -p | xargs -r kill -KILL 2>/dev/null
-	pkill -KILL -f /run/test/load 2>/dev/null
+	pkill -KILL -f oracle.py 2>/dev/null
 	cd /
 	for n in $(awk '$2 ~ "^/run/test/" { print $2 }' /proc/mounts); do umount -f "$n"; done
 	vgchange -an >/dev/null 2>&1

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2086,SC2119
 # SPDX-License-Identifier: GPL-2.0
 #
 # evacuate, release, retest, breaker, scrub, import, export, fill, whose.
@@ -57,34 +57,51 @@ t_scrub() {
 
 t_scrub_resumes() {
 	local pid at
-	dmremap lab create lab --ram --size 512M --spare-size 16M --bad 0 >/dev/null
-	dmremap create lab $M/lab-main $M/lab-spare --yes >/dev/null
-	# Slow enough to be caught in the middle.
-	dmsetup suspend lab
-	(sleep 1; dmsetup resume lab) &
+	lab
+	slow_main 10
+	dmremap create lab $M/slow $M/lab-spare --yes >/dev/null
 	"$D" scrub lab --busy >out 2>&1 &
 	pid=$!
-	sleep 1.2
+	until_moved slow 6 10000 $pid
 	kill -INT $pid
-	wait $pid && s=0 || s=$?
-	cat out
-	if [ "$s" = 5 ]; then
-		at=$(cat "$DMREMAP_STATE"/scrub-*)
-		# It may have been caught before its first sector.
-		[ "$at" = 0 ] || text="going on from sector $at"
-		expect 0 "${text:-512 MiB read}" dmremap scrub lab
-	else
-		[ "$s" = 0 ]
-	fi
+	ended 5 $pid
+	# Not at a terminal: only the end is told.
+	grep 'interrupted at sector' out
+	[ "$(wc -l <out)" = 1 ]
+	at=$(cat "$DMREMAP_STATE"/scrub-*)
+	[ "$at" -ge 8192 ]
+	[ "$at" -lt 131072 ]
+	expect 0 "going on from sector $at" dmremap scrub lab --busy
 	[ -z "$(ls "$DMREMAP_STATE" 2>/dev/null)" ]
 	# What a killed one leaves behind, garbage in it, and --restart.
 	mkdir -p "$DMREMAP_STATE"
-	echo 524288 >"$DMREMAP_STATE/scrub-$(value uuid)"
-	expect 0 'going on from sector 524288' dmremap scrub lab
+	echo 65536 >"$DMREMAP_STATE/scrub-$(value uuid)"
+	script -qec "$D scrub lab" out </dev/null
+	grep 'going on from sector 65536' out
+	grep '##.*%' out
 	echo rubbish >"$DMREMAP_STATE/scrub-$(value uuid)"
-	expect 0 '512 MiB read' dmremap scrub lab
+	expect 0 '64 MiB read' dmremap scrub lab
 	echo 99999999999 >"$DMREMAP_STATE/scrub-$(value uuid)"
-	expect 0 '512 MiB read' dmremap scrub lab --restart
+	expect 0 '64 MiB read' dmremap scrub lab --restart
+}
+
+t_evacuate_interrupted() {
+	local pid
+	dmremap lab create lab --ram --size 16M --spare-size 20M --bad 0 >/dev/null
+	random $M/lab-main 16
+	slow_main 10
+	dmremap create lab $M/slow $M/lab-spare --yes >/dev/null
+	"$D" evacuate lab --all >out 2>&1 &
+	pid=$!
+	until_moved slow 6 5000 $pid
+	kill -INT $pid
+	ended 5 $pid
+	[ "$(value remappings)" -gt 0 ]
+	[ "$(value remappings)" -lt 4096 ]
+	[ "$(dsum $M/lab)" = "$(dsum $M/lab-main)" ]
+	expect 0 "$(value remappings) were there already" dmremap evacuate lab --all
+	[ "$(value remappings)" = 4096 ]
+	[ "$(dsum $M/lab)" = "$(dsum $M/lab-main)" ]
 }
 
 t_import_formats() {

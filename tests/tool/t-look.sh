@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2086,SC2119
 # SPDX-License-Identifier: GPL-2.0
 #
 # status, list, find, map, watch, export, monitor.

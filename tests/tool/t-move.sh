@@ -1,53 +1,14 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2086,SC2119
 # SPDX-License-Identifier: GPL-2.0
 #
 # grow, replace, detach: with the device in use, and killed at any moment.
 
-# A program that writes to the device and knows what must be there: each 4 KiB
-# block gets the number of its last write that was acknowledged.
+# A program that writes to the device, and one that knows what must be there.
 start_load() {
-	cat >"$T/load" <<'PY'
-import os, random, struct, sys, mmap
-dev, log, n = sys.argv[1], sys.argv[2], 4096
-fd = os.open(dev, os.O_RDWR | os.O_DIRECT)
-buf = mmap.mmap(-1, 4096)
-out = open(log, "w", buffering=1)
-i = 0
-while True:
-    i += 1
-    b = random.randrange(n)
-    out.write("%d %d begin\n" % (b, i))
-    buf.seek(0); buf.write(struct.pack("<QQ", b, i) * 256)
-    os.pwrite(fd, buf, b * 4096)
-    out.write("%d %d end\n" % (b, i))
-PY
-	cat >"$T/verify" <<'PY'
-import os, struct, sys, mmap
-dev, log = sys.argv[1], sys.argv[2]
-done, maybe = {}, {}
-for line in open(log):
-    f = line.split()
-    if len(f) < 3: continue
-    b, i = int(f[0]), int(f[1])
-    if f[2] == "end": done[b] = i; maybe.pop(b, None)
-    else: maybe[b] = i
-fd = os.open(dev, os.O_RDONLY | os.O_DIRECT)
-buf = mmap.mmap(-1, 4096)
-bad = 0
-for b in set(done) | set(maybe):
-    try:
-        os.preadv(fd, [buf], b * 4096)
-    except OSError as e:
-        print("block %d: %s" % (b, e)); bad += 1; continue
-    got = struct.unpack("<QQ", buf[:16])
-    if buf[:] != buf[:16] * 256 or got not in ((b, done.get(b)), (b, maybe.get(b))):
-        if b in done or got != (0, 0):
-            print("block %d: %s instead of %s or %s" % (b, got, done.get(b), maybe.get(b))); bad += 1
-sys.exit(bad > 0)
-PY
-	python3 "$T/load" $M/lab "$T/log" &
+	python3 "$here/oracle.py" load $M/lab "$T/log" 4096 &
 	load=$!
 }
+verify() { python3 "$here/oracle.py" verify "$1" "$T/log"; }
 stop_load() {
 	kill -0 $load
 	kill -KILL $load
@@ -69,12 +30,12 @@ t_grow_in_use() {
 	refused 2 'cannot shrink' dmremap grow lab --yes --size 8M
 	sleep 2
 	stop_load
-	python3 "$T/verify" $M/lab "$T/log"
+	verify $M/lab
 	[ "$(value remappings)" -gt 10 ]
 	dmremap close lab
 	expect 0 whole dmremap check $M/lab-spare
 	dmremap open lab $M/lab-spare >/dev/null
-	python3 "$T/verify" $M/lab "$T/log"
+	verify $M/lab
 }
 
 t_grow_refuses_what_is_behind() {
@@ -103,17 +64,67 @@ t_replace_in_use() {
 	expect 0 'the spare is on' dmremap replace lab $M/lab-spare --yes --start 4M
 	sleep 1
 	stop_load
-	python3 "$T/verify" $M/lab "$T/log"
+	verify $M/lab
 	dmsetup table lab | grep 'low_water 7'
 	dmsetup table lab | grep ' 8192 '
 	[ "$(value remappings)" -gt 10 ]
 	# The ones that are out of use are blank.
 	refused 2 'no spare area' dmremap inspect $M/new-main
-	refused 2 'no spare area' dmremap inspect $M/lab-spare
+	refused 2 'starts at sector 8192' dmremap inspect $M/lab-spare
 	dmremap close lab
 	expect 0 '/dev/mapper/lab:' dmremap assemble
-	python3 "$T/verify" $M/lab "$T/log"
-	for i in 1 2; do [ "$(value superblocks)" = 3/3 ]; done
+	verify $M/lab
+	[ "$(value superblocks)" = 3/3 ]
+}
+
+# All blocks are on the spare and written to while they are copied: what was
+# copied too early is copied again, and only that while the device is suspended.
+t_replace_copies_what_changes() {
+	local late
+	dmremap lab create lab --ram --size 32M --spare-size 40M --bad 0 >/dev/null
+	dmremap lab create new --ram --size 40M --bad 0 --spare-size 1M >/dev/null
+	dmremap create lab $M/lab-main $M/lab-spare --yes --label lab >/dev/null
+	random $M/lab 32
+	dmremap evacuate lab --all >/dev/null
+	[ "$(value remappings)" = 8192 ]
+	start_load
+	sleep 1
+	expect 0 'the spare is on' dmremap replace lab $M/new-main --yes
+	late=$(sed -n 's/.*copied, \([0-9]*\) of them while suspended.*/\1/p' /run/expect.out)
+	stop_load
+	cat /run/expect.out
+	[ "$late" -lt 4096 ]
+	verify $M/lab
+	dmremap close lab
+	dmremap open lab $M/new-main >/dev/null
+	verify $M/lab
+}
+
+# Interrupted, it goes on with the old spare; the same command starts over.
+t_replace_interrupted() {
+	local want pid
+	dmremap lab create lab --ram --size 32M --spare-size 40M --bad 0 >/dev/null
+	dmremap lab create new --ram --size 40M --bad 0 --spare-size 1M >/dev/null
+	dmremap create lab $M/lab-main $M/lab-spare --yes --label lab >/dev/null
+	random $M/lab 32
+	want=$(dsum $M/lab)
+	dmremap evacuate lab --all >/dev/null
+	# The new spare gets slow, so that there is time.
+	dmsetup create slow --table "0 $(blockdev --getsz $M/new-main) delay $M/new-main 0 20"
+	$D replace lab $M/slow --yes >"$T/out" 2>&1 &
+	pid=$!
+	until_moved slow 10 2000 $pid
+	kill -INT $pid
+	ended 5 $pid
+	grep 'the same command starts over' "$T/out"
+	[ "$(wc -l <"$T/out")" = 1 ]
+	[ "$(dmsetup info -c --noheadings -o suspended lab)" = Active ]
+	[ "$(dsum $M/lab)" = "$want" ]
+	dmremap close lab
+	expect 0 '/dev/mapper/lab:' dmremap assemble
+	refused 2 'no spare area' dmremap inspect $M/new-main
+	expect 0 'the spare is on' dmremap replace lab $M/new-main --yes
+	[ "$(dsum $M/lab)" = "$want" ]
 }
 
 t_replace_saves_what_it_can() {
@@ -313,8 +324,8 @@ t_detach_in_use() {
 	sleep 1
 	stop_load
 	dmsetup table lab | grep linear
-	python3 "$T/verify" $M/lab "$T/log"
-	python3 "$T/verify" $M/lab-main "$T/log"
+	verify $M/lab
+	verify $M/lab-main
 }
 
 t_detach_known_bad() {
