@@ -26,7 +26,8 @@ FUZZ_TOOL = -fno-pie -no-pie -Isrc/tool -D_GNU_SOURCE $(shell pkg-config --cflag
 FUZZ_SRC_spare := tests/fuzz/fuzz-spare.c tests/fuzz/memory-env.c $(CORE_SRC) src/user/kernel-shim.c
 FUZZ_SRC_control := tests/fuzz/fuzz-control.c tests/fuzz/memory-env.c \
 		    tests/fuzz/kernel-fake.c src/kernel/dm-remap-args.c \
-		    src/kernel/dm-remap-message.c $(CORE_SRC) src/user/kernel-shim.c
+		    src/kernel/dm-remap-message.c src/kernel/dm-remap-track.c \
+		    $(CORE_SRC) src/user/kernel-shim.c
 FUZZ_SRC_tool := tests/fuzz/fuzz-tool.c \
 		 $(addprefix src/tool/,ranges.c kstat.c say.c area.c cmd-inspect.c) \
 		 $(STORE_SRC) src/user/kernel-shim.c

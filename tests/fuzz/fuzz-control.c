@@ -179,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			message(&ti, line, room);
 		CHECK(!t.lock.held);
 		dmr_engine_exit(&t.engine);
+		kvfree(t.env.track);
 	}
 	free(text);
 	return 0;

@@ -77,6 +77,29 @@ struct dm_arg_set {
 						 __VA_ARGS__))
 #define DMEMIT_TARGET_NAME_VERSION(t)	DMEMIT("target_name=%s", (t)->name)
 
+/* Bitmaps: there is one thread. */
+#define DECLARE_BITMAP(name, bits)	unsigned long name[BITS_TO_LONGS(bits)]
+#define bitmap_zero(map, bits)		memset(map, 0, BITS_TO_LONGS(bits) * sizeof(long))
+#define xchg(p, v)			fake_xchg(p, v)
+#define find_next_bit(map, size, from)	fake_find_next(map, size, from, true)
+#define find_next_zero_bit(map, size, from)	fake_find_next(map, size, from, false)
+
+static inline unsigned long fake_xchg(unsigned long *p, unsigned long v)
+{
+	unsigned long old = *p;
+
+	*p = v;
+	return old;
+}
+
+static inline unsigned long fake_find_next(const unsigned long *map, unsigned long size,
+					   unsigned long from, bool set)
+{
+	while (from < size && test_bit(from, map) != set)
+		from++;
+	return from;
+}
+
 const char *dm_shift_arg(struct dm_arg_set *as);
 int dm_get_device(struct dm_target *ti, const char *path, fmode_t mode,
 		  struct dm_dev **dev);

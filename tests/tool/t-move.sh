@@ -123,6 +123,7 @@ t_replace_interrupted() {
 	dmremap close lab
 	expect 0 '/dev/mapper/lab:' dmremap assemble
 	refused 2 'no spare area' dmremap inspect $M/new-main
+	dmsetup remove slow
 	expect 0 'the spare is on' dmremap replace lab $M/new-main --yes
 	[ "$(dsum $M/lab)" = "$want" ]
 }
