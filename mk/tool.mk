@@ -5,6 +5,7 @@
 #   make tool                      build/tool/dmremap, its man page and completions
 #   make install-tool [DESTDIR=...]  install them, with the systemd units and the alert rules
 #   make check-tool [KVER=...]     the tool's tests: unit tests, and all commands in a VM
+#   make check-tool-power [KVER=...]  the VM is killed while replace, detach, ... are at work
 
 TOOL := $(BUILD)/tool
 TOOL_SRC := $(sort $(wildcard src/tool/*.c)) $(STORE_SRC) src/user/kernel-shim.c
@@ -66,7 +67,7 @@ $(TOOL)/killer.so: tests/tool/killer.c
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -shared -fPIC -o $@ $< -ldl
 
-.PHONY: check-tool-unit check-tool
+.PHONY: check-tool-unit check-tool check-tool-power
 check-tool-unit: $(TOOL)/unit $(TOOL)/dmremap.asan
 	@LSAN_OPTIONS=suppressions=tests/tool/lsan $(TOOL)/unit >$(TOOL)/unit.out 2>&1; s=$$?; cat $(TOOL)/unit.out; \
 	p=$$(grep -c '^\[       OK \]' $(TOOL)/unit.out); f=$$(grep '^\[  FAILED  \] [a-z_]*$$' $(TOOL)/unit.out | sort -u | wc -l); \
@@ -77,5 +78,8 @@ check-tool-unit: $(TOOL)/unit $(TOOL)/dmremap.asan
 
 check-tool: check-tool-unit
 	tests/tool/run $(or $(KVER),6.1)
+
+check-tool-power:
+	tests/tool/power $(or $(KVER),6.1)
 
 -include $(TOOL_OBJ:.o=.d) $(TOOL_ASAN_OBJ:.o=.d)

@@ -261,7 +261,7 @@ int output_begin(struct output *o, const char *path)
 
 int output_end(struct output *o, bool ok)
 {
-	int e;
+	int e = 0;
 
 	if (o->f == stdout) {
 		if (fflush(stdout) || ferror(stdout))
@@ -269,7 +269,9 @@ int output_end(struct output *o, bool ok)
 				    strerror(errno));
 		return RC_OK;
 	}
-	e = ferror(o->f) ? EIO : 0;
+	/* Nobody knows any more what it was, but it will be the same again. */
+	if (ferror(o->f))
+		e = write(fileno(o->f), "", 1) < 0 ? errno : EIO;
 	/* A pipe cannot be synchronised, and need not. */
 	if (fflush(o->f) || (fsync(fileno(o->f)) && errno != EINVAL))
 		e = errno;
