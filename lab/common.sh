@@ -10,9 +10,10 @@
 #   kernels/<release>/lib/modules/<release>/   its modules, without drivers
 #                                              that a virtual machine never has
 #   kernels/<release>/usr/                     its headers, usable from here
-#   kernels/6.1, kernels/6.12                  links to the newest <release>
+#   kernels/6.1, kernels/6.12, kernels/uml...  links to the newest <release>
 #   zfs/<release>/*.ko                         ZFS modules
 #   guest/tools, guest/zfs                     programs for the guests only
+#   source/<version>/                          Debian's kernel source
 #   checkpatch/                                checkpatch.pl and its word lists
 #   apt/                                       private lists of Debian's archive
 #   initramfs/, trees/, kvm-works              made by lab/vm when needed
@@ -54,3 +55,58 @@ lab_lock() {
 }
 
 lab_unlock() { exec 9>&-; }
+
+# lab_tree RELEASE: the guest's /lib/modules/<release>, in $tree: links to the cache,
+# our own modules in updates/, and the indexes that depmod makes of both.
+lab_tree() {
+	local release=$1 root=$LAB_CACHE/kernels/$1 zfs=$LAB_CACHE/zfs/$1
+	local key dir tmp kos=() ko
+
+	for ko in "$LAB_BUILD/$release"/*.ko; do
+		[ ! -e "$ko" ] || kos+=("$ko")
+	done
+	key=$({ [ ${#kos[@]} = 0 ] || cat "${kos[@]}"
+		stat -c '%n %Y' "$root/.complete" "$zfs/.complete" 2>/dev/null || true
+		echo "${kos[*]##*/}"; } | sha256sum | cut -c1-16)
+	dir=$LAB_CACHE/trees
+	tree=$dir/$release-$key
+	[ -e "$tree" ] && { touch "$tree"; return 0; }
+	mkdir -p "$dir"
+	# What nobody used for a day is not in use by a running VM either.
+	find "$dir" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
+	tmp=$(mktemp -d "$dir/.new.XXXXXX")
+	mkdir -p "$tmp/lib/modules/$release/updates"
+	ln -s "$root/lib/modules/$release/kernel" "$tmp/lib/modules/$release/kernel"
+	ln -s "$root/usr/src/linux-headers-$release" "$tmp/lib/modules/$release/build"
+	cp "$root/lib/modules/$release"/modules.{builtin,builtin.modinfo,order} \
+		"$tmp/lib/modules/$release/"
+	[ ! -e "$zfs/.complete" ] || ln -s "$zfs" "$tmp/lib/modules/$release/extra"
+	[ ${#kos[@]} = 0 ] || cp "${kos[@]}" "$tmp/lib/modules/$release/updates/"
+	depmod -b "$tmp" "$release"
+	chmod 755 "$tmp/lib/modules/$release"
+	mv -T "$tmp/lib/modules/$release" "$tree" 2>/dev/null || [ -e "$tree" ] ||
+		die "cannot write $tree"
+	rm -rf "$tmp"
+}
+
+# lab_env RELEASE [NAME=VALUE...]: what the guest's shell reads first
+lab_env() {
+	local name e
+
+	echo "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	echo "export HOME=/root TERM=dumb LANG=C.UTF-8 DM_DISABLE_UDEV=1"
+	while IFS= read -r name; do
+		printf 'export %s=%q\n' "$name" "${!name}"
+	done < <(compgen -e | grep -E '^(LAB_|DM_REMAP_)')
+	printf 'export LAB_KERNEL=%q LAB_TOP=%q\n' "$1" "$TOP_DIR"
+	for e in "${@:2}"; do
+		[[ $e =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || wrong "-e wants NAME=VALUE, not \"$e\""
+		printf 'export %s=%q\n' "${e%%=*}" "${e#*=}"
+	done
+}
+
+# What no kernel should say.
+LAB_COMPLAINTS='Kernel panic|BUG:|Oops|WARNING:|general protection|possible (circular|recursive) locking|possible irq lock inversion|inconsistent lock state|INFO: task .* blocked|INFO: suspicious RCU|UBSAN|KASAN|KCSAN|ODEBUG|kmemleak: .* new suspected|scheduling while atomic|sleeping function called|kernel NULL pointer|list_(add|del) corruption|refcount_t'
+
+# The first complaint in a kernel's log since the boot.
+lab_complaints() { sed '1,/lab: ready/d' "$1" | grep -E -m1 "$LAB_COMPLAINTS"; }
