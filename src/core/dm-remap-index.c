@@ -19,7 +19,10 @@
 #define REMOVED		1U
 #define SLOT_BIAS	2U
 
+/* Fewer in the simulator. */
+#ifndef MIN_BUCKETS
 #define MIN_BUCKETS	1024U
+#endif
 #define MAX_REGION_BITS	BIT(21)
 
 static struct dmr_table *table_of(const struct dmr_index *ix)

@@ -147,6 +147,33 @@ static void admin(const char *word, u64 a, u64 b)
 	check_mode();
 }
 
+/* "expect bad 1": the numbers at this place, when all goes as the script says. */
+static void expect(const char *text)
+{
+	const struct dmr_store *store = &W.engine.store;
+	unsigned long long n, is = 0;
+	char what[20];
+
+	if (sscanf(text, "%*s %19s %llu", what, &n) != 2)
+		bad_line(text);
+	if (C.fail)
+		return;
+	if (!strcmp(what, "live"))
+		is = store->nr_live;
+	else if (!strcmp(what, "bad"))
+		is = store->nr_bad;
+	else if (!strcmp(what, "known_bad"))
+		is = store->nr_known_bad;
+	else if (!strcmp(what, "lost"))
+		is = store->nr_lost;
+	else if (!strcmp(what, "mode"))
+		is = W.engine.mode;
+	else
+		bad_line(text);
+	if (is != n)
+		violation("%s: it is %llu", text, is);
+}
+
 static char drained[10][100];
 static u32 nr_drained;
 
@@ -189,6 +216,8 @@ static void run_line(const char *text)
 		verify_all(false);
 	} else if (!strcmp(word, "reload")) {
 		reload();
+	} else if (!strcmp(word, "expect")) {
+		expect(text);
 	} else if (!strcmp(word, "drained")) {
 		if (nr_drained == ARRAY_SIZE(drained))
 			bad_line(text);

@@ -315,6 +315,7 @@ static void admin(void)
 	case 6:
 		trace("breaker close, save");
 		dmr_engine_close_breaker(&W.engine);
+		dmr_engine_reset_counters(&W.engine);
 		dmr_engine_save(&W.engine);
 		break;
 	case 7:
@@ -336,6 +337,7 @@ static void admin(void)
 	trace("admin: %d, done %llu skipped %llu failed %llu", r, ULLA(t.done),
 	      ULLA(t.skipped), ULLA(t.failed));
 	check_mode();
+	check_causes();
 }
 
 static void choose_profile(void)

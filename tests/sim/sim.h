@@ -150,6 +150,7 @@ struct world {
 	u32 nr_uuids;
 	u8 main_fault[MAX_MAIN_SECTORS / 8 + 1];
 	u8 cause[MAX_MAIN_SECTORS / 8 + 1];	/* block failed alone */
+	u8 slot_bad[(DMR_MAX_SEGMENTS + 8) * DMR_TABLE_ENTRIES];	/* it was, for sure */
 	enum dmr_mode mode;
 	u64 last_good;
 	bool have_last_good;

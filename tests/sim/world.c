@@ -384,7 +384,10 @@ void check_mode(void)
 	W.mode = W.engine.mode;
 }
 
-/* A block has a slot because it failed alone, or by the administrator's word. */
+/*
+ * A block has a slot because it failed alone, or by the administrator's word; a
+ * slot that is bad stays so.
+ */
 void check_causes(void)
 {
 	const struct dmr_store *store = &W.engine.store;
@@ -397,6 +400,10 @@ void check_causes(void)
 		    !W.cause[dmr_word_block(word)])
 			violation("block %llu was remapped without a cause",
 				  (unsigned long long)dmr_word_block(word));
+		if (dmr_word_state(word) == DMR_BAD)
+			W.slot_bad[slot] = 1;
+		else if (W.slot_bad[slot])
+			violation("slot %u was bad, and is not any more", slot);
 	}
 }
 
