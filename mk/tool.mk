@@ -63,13 +63,17 @@ TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,say.o progress.o ranges.o \
 $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
+$(TOOL)/copy: tests/tool/copy.c $(filter-out %/main.o,$(TOOL_ASAN_OBJ))
+	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)
+
 $(TOOL)/killer.so: tests/tool/killer.c
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -shared -fPIC -o $@ $< -ldl
 
 .PHONY: check-tool-unit check-tool check-tool-power
-check-tool-unit: $(TOOL)/unit $(TOOL)/dmremap.asan
-	@LSAN_OPTIONS=suppressions=tests/tool/lsan $(TOOL)/unit >$(TOOL)/unit.out 2>&1; s=$$?; cat $(TOOL)/unit.out; \
+check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/dmremap.asan
+	@export LSAN_OPTIONS=suppressions=tests/tool/lsan; s=0; \
+	for t in unit copy; do $(TOOL)/$$t || s=$$?; done >$(TOOL)/unit.out 2>&1; cat $(TOOL)/unit.out; \
 	p=$$(grep -c '^\[       OK \]' $(TOOL)/unit.out); f=$$(grep '^\[  FAILED  \] [a-z_]*$$' $(TOOL)/unit.out | sort -u | wc -l); \
 	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; \
 	tests/tool/property $(TOOL)/dmremap.asan >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
