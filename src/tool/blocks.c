@@ -4,6 +4,10 @@
  */
 #include "blocks.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #define ULL(x)	((unsigned long long)(x))
 /* Blocks in one answer of the kernel: some 70 bytes each. */
 #define PAGE_BLOCKS	20000
@@ -20,6 +24,21 @@ int blocks_status(const char *name, struct kstat *k)
 			 name);
 	free(reply);
 	return r;
+}
+
+/* A name in a table of the kernel's: no file can be left behind. */
+int blocks_lock(const struct remap *m, const struct kstat *k)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "dmremap/%s",
+		 k->uuid);
+	if (fd < 0 || !bind(fd, (struct sockaddr *)&name, sizeof(name)))
+		return RC_OK;
+	close(fd);
+	return fail(RC_REFUSED, "another 'dmremap replace' or 'detach' of %s is under way; wait for it, or interrupt it",
+		    m->name);
 }
 
 int blocks_range(const char *name, u64 start, u64 count, struct kblocks *b)

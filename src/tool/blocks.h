@@ -14,6 +14,12 @@ int blocks_list(const char *name, struct kblocks *b);
 int blocks_range(const char *name, u64 start, u64 count, struct kblocks *b);
 int blocks_status(const char *name, struct kstat *k);
 
+/*
+ * Until this program ends, no other dmremap moves what this spare holds: two
+ * would take each other's notes of what was written away. RC_OK or RC_REFUSED.
+ */
+int blocks_lock(const struct remap *m, const struct kstat *k);
+
 /* "remapped", "known bad", with what is lost of it. */
 const char *block_state(const struct kblock *b);
 

@@ -295,15 +295,13 @@ static int check_target(struct args *a, const struct remap *m,
 	return confirm(opt(a, "yes"), question);
 }
 
-static int to_disk(struct args *a, struct remap *m)
+static int to_disk(struct args *a, struct remap *m, const char *key)
 {
 	struct move v = { .m = m, .from = -1, .to = -1,
 			  .allow = opt(a, "allow-unreadable"),
 			  .target = opt(a, "to") };
 	struct device d;
-	struct kstat k;
 	u64 fixed = 0;
-	char key[80];
 	int r;
 
 	if (opt(a, "dry-run")) {
@@ -316,10 +314,6 @@ static int to_disk(struct args *a, struct remap *m)
 		dm_free_lines(line);
 		return RC_OK;
 	}
-	r = blocks_status(m->name, &k);
-	if (r)
-		return r;
-	snprintf(key, sizeof(key), "%s", k.uuid);
 	r = check_target(a, m, key, &d) ?: open_both(&v, d.path);
 	if (r)
 		goto out;
@@ -365,11 +359,14 @@ out:
 static int run(struct args *a)
 {
 	struct remap m;
-	int r = remap_get(a->arg[0], &m);
+	struct kstat k;
+	int r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k);
 
+	if (!r && !opt(a, "dry-run"))
+		r = blocks_lock(&m, &k);
 	if (r)
 		return r;
-	return opt(a, "to") ? to_disk(a, &m) : back_to_main(a, &m);
+	return opt(a, "to") ? to_disk(a, &m, k.uuid) : back_to_main(a, &m);
 }
 
 const struct command cmd_detach = {

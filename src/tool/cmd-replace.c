@@ -79,6 +79,8 @@ static int make_plan(struct args *a, struct plan *p)
 	r = opt_size(a, "start", &p->start) ?: opt_size(a, "size", &p->len) ?:
 	    remap_get(a->arg[0], &p->m) ?: blocks_status(p->m.name, &p->k) ?:
 	    device_get(a->arg[1], false, &p->spare);
+	if (!r && !opt(a, "dry-run"))
+		r = blocks_lock(&p->m, &p->k);
 	if (r)
 		return r;
 	if (p->m.suspended)

@@ -25,6 +25,7 @@ lab() { dmremap lab create lab --ram --size 64M --spare-size 16M --bad 0 "$@" >/
 pair() { lab; dmremap create lab $M/lab-main $M/lab-spare --yes --label lab "$@" >/dev/null; }
 
 # expect STATUS TEXT COMMAND...: exactly this status, TEXT in its output, at most one line on stderr
+# (Programs start slowly in an emulated machine, so few are.)
 expect() {
 	local want=$1 text=$2 got=0
 	shift 2
@@ -34,7 +35,7 @@ expect() {
 		cat /run/expect.out /run/expect.err >&2
 		return 1
 	fi
-	if ! cat /run/expect.out /run/expect.err | grep -qe "$text"; then
+	if ! grep -qe "$text" /run/expect.out /run/expect.err; then
 		echo "no '$text' in the output of: $*" >&2
 		cat /run/expect.out /run/expect.err >&2
 		return 1
@@ -42,15 +43,22 @@ expect() {
 }
 # refused STATUS TEXT COMMAND...: the same, and it is one clear line
 refused() {
+	local lines
 	expect "$@" || return
-	if [ "$(wc -l </run/expect.err)" != 1 ]; then
-		echo "not one line: $(cat /run/expect.err)" >&2
+	mapfile -t lines </run/expect.err
+	if [ ${#lines[@]} != 1 ]; then
+		echo "not one line: ${lines[*]}" >&2
 		return 1
 	fi
 }
 
 # value NAME: a number of the kernel's status
-value() { dmsetup message lab 0 status | tr ' ' '\n' | sed -n "s,^$1=,,p"; }
+value() {
+	local s
+	s=" $(dmsetup message lab 0 status) "
+	s=${s#* "$1"=}
+	echo "${s%% *}"
+}
 sum() { sha256sum "$1" | cut -d' ' -f1; }
 # the device's contents, past all caches
 dsum() { dd if="$1" bs=1M iflag=direct status=none | sha256sum | cut -d' ' -f1; }
@@ -70,6 +78,17 @@ until_moved() {
 	until [ "$(awk -v d="dm-$n" -v f="$2" '$3 == d { print $f }' /proc/diskstats)" -ge "$3" ]; do
 		kill -0 "$4"
 	done
+}
+
+# nullb NAME MIB BLOCKSIZE: a disk /dev/NAME in memory
+nullb() {
+	local dir=/sys/kernel/config/nullb/$1
+	[ -d /sys/module/null_blk ] || modprobe null_blk nr_devices=0
+	mkdir "$dir"
+	echo "$2" >"$dir/size"
+	echo "$3" >"$dir/blocksize"
+	echo 1 >"$dir/memory_backed"
+	echo 1 >"$dir/power"
 }
 
 # ended STATUS PID: it does, with this status
@@ -93,6 +112,7 @@ take_away() {
 		done
 	done
 	losetup -D
+	rmdir /sys/kernel/config/nullb/*/ 2>/dev/null
 	rm -rf /run/test /run/test-state /dev/shm/*
 	[ "$(dmsetup ls)" = "No devices found" ]
 }

@@ -114,6 +114,8 @@ t_replace_interrupted() {
 	$D replace lab $M/slow --yes >"$T/out" 2>&1 &
 	pid=$!
 	until_moved slow 10 2000 $pid
+	refused 2 'is under way' dmremap replace lab $M/new-spare --yes
+	refused 2 'is under way' dmremap detach lab --yes
 	kill -INT $pid
 	ended 5 $pid
 	grep 'the same command starts over' "$T/out"
@@ -374,4 +376,68 @@ t_detach_to_unreadable() {
 	expect 0 '8 sectors could not be read' dmremap detach lab --to $M/new-main --yes --force --allow-unreadable
 	cmp -n 4096 -i 4096000:0 $M/new-main /dev/zero
 	cmp -n 4096000 $M/new-main $M/lab-main
+}
+
+# Disks with sectors of 4 KiB, and their spare on one with 512 bytes and back.
+t_sectors_of_4k() {
+	local want
+	nullb n4 16 4096
+	nullb s4 8 4096
+	nullb s5 8 512
+	dmremap create lab /dev/n4 /dev/s4 --yes >/dev/null
+	[ "$(blockdev --getss $M/lab)" = 4096 ]
+	echo +800-807 >/sys/kernel/config/nullb/n4/badblocks
+	random $M/lab 16
+	[ "$(value remappings)" = 1 ]
+	want=$(dsum $M/lab)
+	expect 0 'the spare is on' dmremap replace lab /dev/s5 --yes
+	[ "$(blockdev --getss $M/lab)" = 4096 ]
+	expect 0 'the spare is on' dmremap replace lab /dev/s4 --yes --size 4M
+	expect 0 'slots now' dmremap grow lab --yes
+	[ "$(dsum $M/lab)" = "$want" ]
+	dmremap close lab
+	expect 0 whole dmremap check --data /dev/s4
+	dmremap dump /dev/s4 --output one.json
+	dmremap restore /dev/s4 one.json --yes >/dev/null
+	dmremap dump /dev/s4 | cmp - one.json
+	dmremap open lab /dev/n4 /dev/s4 >/dev/null
+	[ "$(dsum $M/lab)" = "$want" ]
+	refused 2 'must stay' dmremap detach lab --yes
+	echo -800-807 >/sys/kernel/config/nullb/n4/badblocks
+	expect 0 'use /dev/n4' dmremap detach lab --yes
+	[ "$(dsum /dev/n4)" = "$want" ]
+}
+
+# Main and spares are partitions of one disk, which has another name tomorrow.
+t_partitions() {
+	local want loop
+	truncate -s 40M disk
+	python3 - disk <<'PY'
+import struct, sys
+b = bytearray(512)
+b[440:444] = b"\x12\x34\x56\x78"
+for i, (start, nr) in enumerate([(2048, 32768), (34816, 16384), (51200, 16384)]):
+    b[446 + 16 * i:462 + 16 * i] = struct.pack("<BBBBBBBBII", 0, 0, 0, 0, 0x83, 0, 0, 0, start, nr)
+b[510:] = b"\x55\xaa"
+open(sys.argv[1], "r+b").write(b)
+PY
+	loop=$(losetup -f --show -P disk)
+	dmremap create lab "${loop}p1" "${loop}p2" --yes --label lab >/dev/null
+	random $M/lab 16
+	want=$(dsum $M/lab)
+	dmremap evacuate lab 800+800 >/dev/null
+	# What is not on the spare must come from the right place.
+	dd if=/dev/zero of="${loop}p1" bs=4k seek=100 count=100 oflag=direct conv=notrunc status=none
+	[ "$(dsum $M/lab)" = "$want" ]
+	refused 2 'in use\|part of' dmremap replace lab "$loop" --yes --force
+	expect 0 "the spare is on ${loop}p3" dmremap replace lab "${loop}p3" --yes
+	[ "$(dsum $M/lab)" = "$want" ]
+	dmremap close lab
+	losetup -d "$loop"
+	truncate -s 1M other
+	exec 9<"$(losetup -f --show other)"
+	loop=$(losetup -f --show -P disk)
+	expect 0 "$M/lab: ${loop}p1, spare ${loop}p3" dmremap assemble
+	exec 9<&-
+	[ "$(dsum $M/lab)" = "$want" ]
 }
