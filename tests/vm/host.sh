@@ -58,7 +58,7 @@ ends() {
 	[ $status = "$want" ] || fail "status $status instead of $want: $*"
 }
 
-file=$here/t-${name%%/*}.sh
+file=$here/t-${name%/*}.sh
 # shellcheck disable=SC1090
 . "$file"
 set -E

@@ -16,6 +16,12 @@ R=/dev/mapper/remap
 
 fail() { echo "$*" >&2; return 1; }
 
+# skip WHY...: this test cannot be run here
+skip() { echo "$*"; exit 77; }
+
+# note WHAT...: to be shown although the test passes
+note() { echo "$*" >>/run/notes; }
+
 # same WANTED GOT WHAT
 same() { [ "$1" = "$2" ] || fail "$3: expected '$1', found '$2'"; }
 
@@ -60,6 +66,12 @@ not_logged() {
 	local log
 	log=$(dmesg)
 	[[ $log != *"$1"* ]] || fail "the kernel's log has '$1'"
+}
+
+# needs MODULE: a kernel that was built here may lack it, Debian's have it
+needs() {
+	[[ $LAB_KERNEL = *-amd64 ]] || modprobe "$1" 2>/dev/null ||
+		skip "$1 is not built for this kernel"
 }
 
 #-----------------------------------------------------------------------

@@ -95,6 +95,7 @@ t_ext4_1k() {
 }
 
 t_xfs() {
+	needs xfs
 	mkdir -p /mnt/a
 	failing 320 24000-24095 80000-80007 262200-262399
 	mkfs.xfs -q "$R"
@@ -110,6 +111,7 @@ t_xfs() {
 }
 
 t_btrfs() {
+	needs btrfs
 	mkdir -p /mnt/a
 	failing 256 128-135 24000-24095 60000-60199 80000-80007 262200-262399
 	mkfs.btrfs -qf "$R"
@@ -129,6 +131,7 @@ t_btrfs() {
 
 # ZFS: zpool create, scrub, export, import
 t_zfs() {
+	needs zfs
 	modprobe zfs zfs_arc_max=67108864 || fail "no ZFS here: lab/setup zfs"
 	mkdir -p /mnt/pool
 	failing 256 300-303 812-815 24000-24100 60000-60200 80000-80007 262200-262400 523600-523603

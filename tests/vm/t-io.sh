@@ -172,7 +172,8 @@ t_flush_both() {
 # and with FUA, then copy B with FUA (as dm-log-writes has seen it)
 t_commit_order() {
 	local a b slot
-	modprobe dm-log-writes || return 0
+	needs dm-log-writes
+	modprobe dm-log-writes
 	disk main 16
 	disk spare 4 cache_size=1
 	disk logdev 16

@@ -125,6 +125,7 @@ is_failed() { is mode=fail || is mode=ro; }
 # main is pulled as SCSI disks are, under load: no slot, and the module unloads
 t_main_pulled() {
 	local sd storm i
+	needs scsi_debug
 	modprobe sd_mod
 	modprobe scsi_debug dev_size_mb=16 delay=0 max_luns=1
 	for i in 1 2 3 4 5 6 7 8 9 10; do
