@@ -393,11 +393,15 @@ static int remove_disk(const char *lab, const char *which)
 
 static int destroy(const char *lab)
 {
-	char name[DM_NAME];
+	char name[DM_NAME], spare[DM_NAME];
 	struct remap *list;
 	int i, nr, r;
 
 	snprintf(name, sizeof(name), "/dev/mapper/%.90s-main", lab);
+	snprintf(spare, sizeof(spare), "%.90s-spare", lab);
+	/* What an interrupted 'create' has left is a lab, too. */
+	if (!dm_exists(name + 12) && !dm_exists(spare))
+		return fail(RC_REFUSED, "there is no lab '%s'", lab);
 	r = remap_list(&list, &nr);
 	for (i = 0; !r && i < nr; i++) {
 		struct stat st;

@@ -178,7 +178,7 @@ static const char *state_of(const struct candidate *c, char *buf, size_t size)
 		snprintf(buf, size, "%s is a copy of it that differs, neither is newer; open the right one by hand, with --this-copy",
 			 c->twin->spare.path);
 	else if (!c->sb.identity[0])
-		snprintf(buf, size, "can be opened: 'dmremap open NAME MAIN %s'",
+		snprintf(buf, size, "it does not say which main device it is for: 'dmremap open NAME MAIN %s'",
 			 c->spare.path);
 	else if (!c->nr_mains)
 		snprintf(buf, size, "its main device is not connected");

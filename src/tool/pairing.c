@@ -154,11 +154,12 @@ int candidates_find(struct candidates *list, bool deep)
 {
 	struct lookup l = { .list = list, .deep = deep };
 	struct remap *open = NULL;
-	int i, j, nr = 0;
+	int i, j, r, nr = 0;
 
 	memset(list, 0, sizeof(*list));
-	if (dm_ready())
-		return RC_FAILED;
+	r = dm_ready();
+	if (r)
+		return r;
 	remap_list(&open, &nr);
 	device_each(look_on, &l);
 	for (i = 0; i < list->nr; i++) {

@@ -168,6 +168,7 @@ t_lab() {
 	refused 2 'close that first' dmremap lab destroy lab
 	dmremap close lab
 	dmremap lab destroy lab
+	refused 2 'no lab' dmremap lab destroy lab
 	[ "$(dmsetup ls)" = "No devices found" ]
 	[ -z "$(ls /dev/shm)" ]
 }
