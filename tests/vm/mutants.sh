@@ -139,3 +139,11 @@ mutant format-again kernel/dm-remap-target.c \
 mutant metadata-at-resume-is-old kernel/dm-remap-target.c \
 	's/dmr_engine_save\(&t->engine\);/;/' \
 	message/status
+
+mutant writes-to-slots-are-not-noted kernel/dm-remap-target.c \
+	's/if \(track && op_is_write/if (0 \&\& op_is_write/' \
+	message/track
+
+mutant metadata-writes-are-not-noted kernel/dm-remap-io.c \
+	's/track && i < nr/0 \&\& i < nr/' \
+	message/track
