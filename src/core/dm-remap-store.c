@@ -110,7 +110,7 @@ static u64 *word_at(const struct dmr_store *store, u32 slot)
 
 static void count_word(struct dmr_store *store, u32 slot, u64 word, int n)
 {
-	bool known_bad = !dmr_word_valid(word) && !dmr_word_lost(word);
+	u8 there = dmr_word_valid(word) | dmr_word_lost(word);
 
 	switch (dmr_word_state(word)) {
 	case DMR_LIVE:
@@ -118,8 +118,10 @@ static void count_word(struct dmr_store *store, u32 slot, u64 word, int n)
 			store->nr_virtual += n;
 		else
 			store->nr_live += n;
-		if (known_bad)
+		if (!there)
 			store->nr_known_bad += n;
+		else if (there != 0xff)
+			store->nr_partial += n;
 		store->nr_lost += n * (int)hweight8(dmr_word_lost(word));
 		break;
 	case DMR_BAD:

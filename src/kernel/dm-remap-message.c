@@ -34,6 +34,28 @@ static u32 remappings(const struct dmr_store *store)
 	return store->nr_live + store->nr_virtual - store->nr_known_bad;
 }
 
+/* Those of them that main still has to give some sectors of. */
+static u32 partial(const struct dmr_target *t)
+{
+	const struct dmr_store *store = &t->engine.store;
+	u64 last = DIV_ROUND_UP(t->env.ti->len, DMR_BLOCK_SECTORS) - 1;
+	u32 n = store->nr_partial;
+	u8 all, there;
+	u64 word = 0;
+
+	/* The last block may be short: all it has is less than a slot. */
+	if (n && t->env.ti->len % DMR_BLOCK_SECTORS) {
+		rcu_read_lock();
+		dmr_index_find(&t->engine.index, last, &word);
+		rcu_read_unlock();
+		all = dmr_sector_mask(0, t->env.ti->len % DMR_BLOCK_SECTORS);
+		there = dmr_word_valid(word) | dmr_word_lost(word);
+		if (there != 0xff && (there & all) == all)
+			n--;
+	}
+	return n;
+}
+
 /*--------------------------------------------------------------------
  * Status
  *--------------------------------------------------------------------
@@ -82,10 +104,11 @@ static void emit_status(struct dmr_target *t, char *result, unsigned int maxlen)
 	const struct dmr_super *sb = &store->sb;
 	int sz = 0;
 
-	DMEMIT("mode=%s breaker=%s remappings=%u known_bad=%u memory_only=%u lost_sectors=%llu",
+	DMEMIT("mode=%s breaker=%s remappings=%u partial=%u",
 	       mode_name(e), e->breaker_open ? "open" : "closed",
-	       remappings(store), store->nr_known_bad, store->nr_virtual,
-	       store->nr_lost);
+	       remappings(store), partial(t));
+	DMEMIT(" known_bad=%u memory_only=%u lost_sectors=%llu",
+	       store->nr_known_bad, store->nr_virtual, store->nr_lost);
 	DMEMIT(" slots_used=%u slots_total=%u slots_bad=%u slots_free=%u low_water=%u",
 	       store->nr_live, sb->layout.nr_slots, store->nr_bad,
 	       dmr_store_free_slots(store), t->tuning.low_water);

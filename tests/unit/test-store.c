@@ -126,10 +126,12 @@ static void counts(void **state)
 	assert_int_equal(s.store.nr_live, 3);
 	assert_int_equal(s.store.nr_bad, 1);
 	assert_int_equal(s.store.nr_known_bad, 1);
+	assert_int_equal(s.store.nr_partial, 1);
 	assert_int_equal(s.store.nr_lost, 3);
 	assert_int_equal(dmr_store_free_slots(&s.store),
 			 s.store.sb.layout.nr_slots - 4);
 	commit_one(&s, 2, 0);
+	assert_int_equal(s.store.nr_partial, 0);
 	assert_int_equal(s.store.nr_lost, 0);
 	assert_int_equal(s.store.nr_live, 2);
 	spare_free(&s);

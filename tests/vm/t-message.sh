@@ -62,6 +62,7 @@ sector=2000 sectors=8 state=remapped slot=3 valid=0x1c lost=0x00
 sector=4096 sectors=8 state=remapped slot=0 valid=0xff lost=0x00
 sector=4104 sectors=8 state=remapped slot=1 valid=0xff lost=0x00
 sector=4112 sectors=8 state=remapped slot=2 valid=0xff lost=0x00" "$l" list
+	is remappings=5 partial=1
 	same "$(sed -n 2,3p <<<"$l")" "$(ask list 1008 2)" "list 1008 2"
 	same "$l" "$(ask list 1007)" "list 1007: the block that has the sector"
 	same "" "$(ask list 5000 10)" "list 5000 10"
