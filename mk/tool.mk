@@ -66,6 +66,11 @@ $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
 $(TOOL)/copy: tests/tool/copy.c $(filter-out %/main.o,$(TOOL_ASAN_OBJ))
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
+# The tool without a kernel: see tests/tool/fake-dm.c.
+FAKE_WRAP := $(foreach f,dm_ready remap_list remap_get remap_message,-Wl,--wrap=$(f))
+$(TOOL)/dmremap.fake: tests/tool/fake-dm.c $(TOOL_ASAN_OBJ)
+	$(CC) $(TOOL_CFLAGS) -g $(ASAN) $(FAKE_WRAP) -o $@ $^ $(TOOL_LIBS)
+
 $(TOOL)/killer.so: tests/tool/killer.c
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -shared -fPIC -o $@ $< -ldl

@@ -93,15 +93,22 @@ int blocks_list(const char *name, struct kblocks *b)
 
 const char *block_state(const struct kblock *b)
 {
-	static char buf[64];
+	static char buf[96];
+	unsigned int valid = __builtin_popcount(b->valid);
 	unsigned int lost = __builtin_popcount(b->lost);
+	unsigned int rest = __builtin_popcount(kblock_rest(b));
+	int n;
 
 	if (b->known_bad)
 		return "known bad";
-	if (!lost)
+	if (!lost && !rest)
 		return "remapped";
-	snprintf(buf, sizeof(buf), "remapped, %u sector%s lost", lost,
-		 lost == 1 ? "" : "s");
+	n = snprintf(buf, sizeof(buf), "remapped in part: %u of %u sectors",
+		     valid, b->sectors);
+	if (rest)
+		n += snprintf(buf + n, sizeof(buf) - n, ", %u known bad", rest);
+	if (lost)
+		snprintf(buf + n, sizeof(buf) - n, ", %u lost", lost);
 	return buf;
 }
 

@@ -20,7 +20,7 @@ int blocks_status(const char *name, struct kstat *k);
  */
 int blocks_lock(const struct remap *m, const struct kstat *k);
 
-/* "remapped", "known bad", with what is lost of it. */
+/* "remapped", "known bad", or how much of it is what. */
 const char *block_state(const struct kblock *b);
 
 /*

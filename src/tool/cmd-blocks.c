@@ -29,13 +29,14 @@ static struct json_object *block_json(const struct kblock *b)
 			       json_object_new_int64(b->slot));
 	add_u64(o, "valid", b->valid);
 	add_u64(o, "lost", b->lost);
+	add_u64(o, "known_bad", kblock_rest(b));
 	return o;
 }
 
 static bool wanted(const struct args *a, const struct kblock *b)
 {
 	if (opt(a, "known-bad") || opt(a, "remapped") || opt(a, "lost"))
-		return (opt(a, "known-bad") && b->known_bad) ||
+		return (opt(a, "known-bad") && kblock_rest(b)) ||
 		       (opt(a, "remapped") && !b->known_bad) ||
 		       (opt(a, "lost") && b->lost);
 	return true;
@@ -85,6 +86,17 @@ static int list(struct args *a)
 	return RC_OK;
 }
 
+/* Only those blocks that are on the spare in part. */
+static void keep_partial(struct kblocks *b)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < b->nr; i++)
+		if (!b->b[i].known_bad && kblock_rest(&b->b[i]))
+			b->b[n++] = b->b[i];
+	b->nr = n;
+}
+
 enum verb { EVACUATE, RELEASE, RETEST };
 
 static int act(struct args *a, enum verb verb)
@@ -99,19 +111,21 @@ static int act(struct args *a, enum verb verb)
 	r = remap_get(a->arg[0], &m);
 	if (r)
 		return r;
-	if (a->nr < 2 && !opt(a, "all"))
+	if (a->nr < 2 && !opt(a, "all") && !opt(a, "partial"))
 		return fail(RC_USAGE, "%s: name a range of sectors%s",
 			    a->cmd->name, verb == EVACUATE ? "" :
 			    ", or give --all");
 	r = range_arg(&m, a->nr > 1 ? a->arg[1] : NULL, &start, &count);
 	if (r)
 		return r;
-	if (verb != EVACUATE) {
+	if (verb != EVACUATE || opt(a, "partial")) {
 		r = blocks_range(m.name, start, count, &b);
 		if (r)
 			return r;
 		only = &b;
 	}
+	if (opt(a, "partial"))
+		keep_partial(&b);
 	r = blocks_act(m.name, message[verb], start, count, only, &t);
 	if (only)
 		free(b.b);
@@ -169,12 +183,12 @@ const struct command cmd_list = {
 	.group = "Looking",
 	.synopsis = "NAME [RANGE]",
 	.summary = "list remapped, known bad and lost blocks",
-	.text = "Lists the blocks that are not where they would be on a healthy disk, by sector of the mapped device.",
+	.text = "Lists the blocks that are not where they would be on a healthy disk, by sector of the mapped device. A block may be remapped in part: some of its sectors are on the spare; the rest is known bad, and read from the main device as far as that works. In JSON, valid, lost and known_bad are masks of the block's sectors.",
 	.examples = "  dmremap list data\n  dmremap list data 1000000+8000 --known-bad\n  dmremap list --names\n",
 	.min_args = 0, .max_args = 2,
 	.run = list,
 	.opts = {
-		{ "known-bad", NULL, "only known bad blocks" },
+		{ "known-bad", NULL, "only blocks that are known bad, wholly or in part" },
 		{ "remapped", NULL, "only blocks with data on the spare" },
 		{ "lost", NULL, "only blocks with lost sectors" },
 		{ "names", NULL, "list the names of the open devices instead" },
@@ -185,13 +199,16 @@ const struct command cmd_list = {
 const struct command cmd_evacuate = {
 	.name = "evacuate",
 	.group = "Looking after",
-	.synopsis = "NAME RANGE",
+	.synopsis = "NAME [RANGE]",
 	.summary = "move blocks that still read to the spare",
 	.text = "Copies the blocks of a range to the spare while the device is in use, before the main device loses them. Blocks that cannot be read become known bad.",
-	.examples = "  dmremap evacuate data 819200+2048\n",
+	.examples = "  dmremap evacuate data 819200+2048\n  dmremap evacuate data --partial\n",
 	.min_args = 1, .max_args = 2,
 	.run = evacuate,
-	.opts = { { "all", NULL, "the whole device; the spare must be as large" } },
+	.opts = {
+		{ "all", NULL, "the whole device; the spare must be as large" },
+		{ "partial", NULL, "the rest of the blocks that are on the spare in part" },
+	},
 };
 
 const struct command cmd_release = {

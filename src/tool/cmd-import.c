@@ -354,8 +354,11 @@ static int export(struct args *a)
 	if (r)
 		return r;
 	for (i = 0; i < b.nr; i++)
-		if (!opt(a, "unreadable") || b.b[i].known_bad || b.b[i].lost)
+		if (!opt(a, "unreadable"))
 			ranges_add(&bad, b.b[i].sector, b.b[i].sectors);
+		else
+			ranges_add_mask(&bad, b.b[i].sector,
+					kblock_unsafe(&b.b[i]));
 	ranges_tidy(&bad);
 	r = output_begin(&out, opt(a, "output"));
 	if (!r && !strcmp(format, "ddrescue"))
@@ -417,7 +420,7 @@ const struct command cmd_export = {
 	.opts = {
 		{ "format", "FORMAT", "sectors (default), badblocks, ddrescue or md" },
 		{ "block-size", "BYTES", "for badblocks (default 1024)" },
-		{ "unreadable", NULL, "only known bad and lost blocks" },
+		{ "unreadable", NULL, "only what is known bad or lost, to the sector" },
 		{ "output", "FILE", "write to FILE" },
 	},
 };

@@ -5,8 +5,8 @@
 #include "blocks.h"
 #include "picture.h"
 
-#include <langinfo.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
@@ -16,11 +16,11 @@ static void terminal(const struct grid *g)
 	static const char *const colours[NR_SHADES] = {
 		"\033[32m", "\033[33m", "\033[33;1m", "\033[31m",
 		"\033[31;1m", "\033[35;1m", "" };
-	static const char *const glyphs[NR_SHADES] = {
-		"·", "▒", "▓", "▒", "█", "▚", " " };
 	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-	bool utf8 = colour && !strcmp(nl_langinfo(CODESET), "UTF-8");
+	/* Glyphs look alike without their colours; letters do not. */
+	bool utf8 = colour && locale_has_glyphs();
 	unsigned int row, col;
+	bool seen[NR_SHADES] = { 0 };
 	enum shade s, last;
 
 	for (row = 0; row < g->rows; row++) {
@@ -32,18 +32,22 @@ static void terminal(const struct grid *g)
 			if (colour && s != last)
 				printf("\033[m%s", colours[s]);
 			if (utf8)
-				fputs(glyphs[s], stdout);
+				fputs(shade_glyphs[s], stdout);
 			else
 				putchar(shade_letters[s]);
+			seen[s] = true;
 			last = s;
 		}
 		printf("%s\n", colour ? "\033[m" : "");
 	}
+	/* Only what is there needs to be explained. */
 	printf("\nKey:");
 	for (s = HEALTHY; s <= LOST; s++) {
+		if (!seen[s])
+			continue;
 		printf("  %s", colour ? colours[s] : "");
 		if (utf8)
-			fputs(glyphs[s], stdout);
+			fputs(shade_glyphs[s], stdout);
 		else
 			putchar(shade_letters[s]);
 		printf("%s %s", colour ? "\033[m" : "", shade_names[s]);
@@ -54,23 +58,31 @@ static void terminal(const struct grid *g)
 static int to_picture(const struct grid *g, const struct remap *m,
 		      const struct kstat *k, const char *path, bool svg)
 {
-	char title[200], sub[400];
+	time_t now = time(NULL);
+	struct caption c = {
+		.slots_used = k->slots_total - k->slots_free,
+		.slots_total = k->slots_total,
+	};
 	struct output out;
 	struct device d;
+	char why[1200], date[32];
 	int r;
 
-	snprintf(title, sizeof(title), "%s: %s on %s", m->name,
+	c.health = kstat_health(k, m->name, why, sizeof(why));
+	snprintf(c.title, sizeof(c.title), "%s: %s on %s", m->name,
 		 human_size(m->sectors), m->main_path);
 	if (!device_get_devno(m->main, &d) && (d.model[0] || d.serial[0]))
-		snprintf(title, sizeof(title), "%s: %s", m->name,
+		snprintf(c.title, sizeof(c.title), "%s: %s", m->name,
 			 device_describe(&d));
-	snprintf(sub, sizeof(sub), "%llu blocks on the spare, %llu known bad, %llu sectors lost; %llu of %llu slots free; mode %s, breaker %s",
-		 ULL(k->remappings), ULL(k->known_bad), ULL(k->lost_sectors),
-		 ULL(k->slots_free), ULL(k->slots_total), k->mode, k->breaker);
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M", localtime(&now));
+	snprintf(c.subtitle, sizeof(c.subtitle), "%s: %llu blocks on the spare, %llu known bad, %llu in part, %llu sectors lost; %llu of %llu slots free; mode %s, breaker %s",
+		 date, ULL(k->remappings), ULL(k->known_bad), ULL(k->partial),
+		 ULL(k->lost_sectors), ULL(k->slots_free),
+		 ULL(k->slots_total), k->mode, k->breaker);
 	r = output_begin(&out, path);
 	if (r)
 		return r;
-	r = picture_write(g, title, sub, svg, out.f);
+	r = picture_write(g, &c, svg, out.f);
 	return output_end(&out, !r) ?: r;
 }
 
@@ -92,8 +104,8 @@ static int run(struct args *a)
 	if (svg || png) {
 		columns = 128;
 		rows = 64;
-	} else if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col > 40) {
-		columns = (ws.ws_col - 14) & ~7U;
+	} else if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col) {
+		columns = max((ws.ws_col - 13) & ~7, 8);
 		rows = ws.ws_row > 16 ? ws.ws_row - 8 : 8;
 	}
 	if (!grid_make(&g, &b, m.sectors, columns, rows)) {
@@ -105,9 +117,9 @@ static int run(struct args *a)
 	if (!r && png)
 		r = to_picture(&g, &m, &k, png, false);
 	if (!svg && !png) {
-		printf("%s: %llu blocks on the spare, %llu known bad, %llu sectors lost\n\n",
+		printf("%s: %llu blocks on the spare, %llu known bad, %llu in part, %llu sectors lost\n\n",
 		       m.name, ULL(k.remappings), ULL(k.known_bad),
-		       ULL(k.lost_sectors));
+		       ULL(k.partial), ULL(k.lost_sectors));
 		terminal(&g);
 	}
 	grid_free(&g);

@@ -117,7 +117,7 @@ static void compare(const struct monitor *m, struct watched *w,
 	static const char *const event[] = { "Fine", "Attention", "Critical" };
 	const struct kstat *old = &w->k;
 	char why[1200];
-	enum health h = kstat_health(now, why, sizeof(why));
+	enum health h = kstat_health(now, w->name, why, sizeof(why));
 
 	if (strcmp(old->mode, now->mode))
 		tell(m, "ModeChange", w->name, "mode %s, was %s", now->mode,
@@ -132,6 +132,10 @@ static void compare(const struct monitor *m, struct watched *w,
 		tell(m, "KnownBad", w->name,
 		     "%llu blocks cannot be read, %llu could not before; 'dmremap whose %s --all' names the files",
 		     ULL(now->known_bad), ULL(old->known_bad), w->name);
+	if (now->partial > old->partial)
+		tell(m, "Partial", w->name,
+		     "%llu blocks are on the spare only in part, %llu were; 'dmremap evacuate %s --partial' saves what still reads",
+		     ULL(now->partial), ULL(old->partial), w->name);
 	if (now->slots_bad > old->slots_bad)
 		tell(m, "SpareFailing", w->name, "%llu slots of the spare are bad, %llu were",
 		     ULL(now->slots_bad), ULL(old->slots_bad));
@@ -184,7 +188,8 @@ static void look(struct monitor *m, const struct args *a)
 				strscpy(w->name, list[i].name,
 					sizeof(w->name));
 				w->k = k;
-				w->health = kstat_health(&k, why, sizeof(why));
+				w->health = kstat_health(&k, w->name, why,
+							 sizeof(why));
 				if (w->health != HEALTH_FINE)
 					tell(m, w->health == HEALTH_CRITICAL ?
 					     "Critical" : "Attention",
@@ -271,7 +276,7 @@ const struct command cmd_monitor = {
 	.group = "Looking after",
 	.synopsis = "[NAME...]",
 	.summary = "wait for events; mail, or run a program",
-	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, to syslog, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Events: NewRemaps, KnownBad, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
+	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, to syslog, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Events: NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
 	.examples = "  dmremap monitor --mail root --syslog\n  dmremap monitor --hook /usr/local/sbin/on-remap --once --test\n",
 	.min_args = 0, .max_args = -1,
 	.run = run,

@@ -6,6 +6,7 @@
 #include "kstat.h"
 #include "offline.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
@@ -33,7 +34,8 @@ static void get_report(const struct remap *m, struct report *r)
 		snprintf(r->why, sizeof(r->why), "the kernel does not answer%s%s",
 			 e ? ": " : "", e ? strerror(-e) : "");
 	} else {
-		r->health = kstat_health(&r->k, r->why, sizeof(r->why));
+		r->health = kstat_health(&r->k, m->name, r->why,
+					 sizeof(r->why));
 	}
 	free(reply);
 }
@@ -50,14 +52,39 @@ static const char *colour(enum health h)
 	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") ? code[h] : "";
 }
 
+/* A labelled line; in a terminal, broken where it would be broken anyway. */
+__printf(2, 3)
+static void say(const char *label, const char *fmt, ...)
+{
+	unsigned int width = UINT_MAX, col = 0, n;
+	char text[1400], *s = text;
+	struct winsize ws;
+	va_list ap;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col)
+		width = max(ws.ws_col, 40) - 10;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	printf("  %-7s ", label);
+	for (; *s; s += n) {
+		s += strspn(s, " ");
+		n = strcspn(s, " ");
+		if (col && col + 1 + n > width) {
+			printf("\n%10s", "");
+			col = 0;
+		}
+		col += printf("%s%.*s", col ? " " : "", n, s);
+	}
+	putchar('\n');
+}
+
 static void say_device(const char *what, dev_t devno, const char *path)
 {
 	struct device d;
 
-	if (!device_get_devno(devno, &d))
-		printf("  %-8s %s\n", what, device_describe(&d));
-	else
-		printf("  %-8s %s\n", what, path);
+	say(what, "%s", device_get_devno(devno, &d) ? path :
+	    device_describe(&d));
 }
 
 static void say_why(const char *why)
@@ -67,15 +94,49 @@ static void say_why(const char *why)
 	while (*why) {
 		size_t n = strcspn(why, ";");
 
-		printf("  %-8s %.*s\n", label, (int)n, why);
+		say(label, "%.*s", (int)n, why);
 		label = "";
 		why += n + strspn(why + n, "; ");
 	}
 }
 
+/* The first question: is my data safe? */
+static void say_safe(const struct kstat *k)
+{
+	u64 unsafe = k->known_bad + k->partial;
+
+	if (!strcmp(k->mode, "fail") && k->remappings)
+		say("safe", "no: %llu block%s on a spare that is gone",
+		    ULL(k->remappings), k->remappings == 1 ? " is" : "s are");
+	else if (k->lost_sectors)
+		say("safe", "no: %llu sector%s lost, and %llu block%s may be unreadable",
+		    ULL(k->lost_sectors),
+		    k->lost_sectors == 1 ? " is" : "s are", ULL(unsafe),
+		    unsafe == 1 ? "" : "s");
+	else if (unsafe)
+		say("safe", "all but %llu block%s that may be unreadable",
+		    ULL(unsafe), unsafe == 1 ? "" : "s");
+	else if (strcmp(k->mode, "rw") || !strcmp(k->breaker, "open") ||
+		 !k->slots_free)
+		say("safe", "what is stored, yes; the next bad block will fail writes");
+	else if (k->remappings)
+		say("safe", "yes: the main device failed %llu block%s, the spare has the data",
+		    ULL(k->remappings), k->remappings == 1 ? "" : "s");
+	else
+		say("safe", "yes: no bad block is known");
+}
+
 static double percent(u64 a, u64 b)
 {
 	return b ? 100.0 * a / b : 0;
+}
+
+/* Rounded so that 100 % means that all of it is free. */
+static double free_percent(const struct kstat *k)
+{
+	double p = percent(k->slots_free, k->slots_total);
+
+	return k->slots_free < k->slots_total ? min(p, 99.9) : p;
 }
 
 static void as_text(const struct report *r)
@@ -89,26 +150,26 @@ static void as_text(const struct report *r)
 	       k->label[0] && strcmp(k->label, r->m.name) ? ", label " : "",
 	       k->label[0] && strcmp(k->label, r->m.name) ? k->label : "",
 	       r->m.suspended ? ", suspended" : "");
+	if (r->health != HEALTH_UNKNOWN)
+		say_safe(k);
 	say_why(r->why);
 	say_device("main", r->m.main, r->m.main_path);
 	say_device("spare", r->m.spare, r->m.spare_path);
 	if (r->health == HEALTH_UNKNOWN)
 		return;
-	printf("  %-8s %llu block%s on the spare, %llu known bad%s, %llu sectors lost\n",
-	       "data", ULL(k->remappings), k->remappings == 1 ? "" : "s",
-	       ULL(k->known_bad),
-	       k->memory_only ? " (some in memory only)" : "",
-	       ULL(k->lost_sectors));
-	printf("  %-8s %llu of %llu slots used, %llu free (%.4g %%), %llu bad\n",
-	       "room", ULL(k->slots_used), ULL(k->slots_total),
-	       ULL(k->slots_free), percent(k->slots_free, k->slots_total),
-	       ULL(k->slots_bad));
-	printf("  %-8s writes failed: %llu, blocks absorbed: %llu; reads failed: %llu, blocks rescued: %llu; errors handed on: %llu\n",
-	       "history", ULL(k->writes_failed), ULL(k->absorbed),
-	       ULL(k->reads_failed), ULL(k->rescued), ULL(k->propagated));
-	printf("  %-8s mode %s, breaker %s, superblocks %llu/3, table copies %llu/2\n",
-	       "state", k->mode, k->breaker, ULL(k->superblocks),
-	       ULL(k->table_copies));
+	say("blocks", "%llu block%s on the spare, %llu known bad%s, %llu in part; %llu sectors lost",
+	    ULL(k->remappings), k->remappings == 1 ? "" : "s",
+	    ULL(k->known_bad),
+	    k->memory_only ? " (some in memory only)" : "", ULL(k->partial),
+	    ULL(k->lost_sectors));
+	say("room", "%llu of %llu slots are free (%.3g %%), for %s of bad blocks; %llu went bad",
+	    ULL(k->slots_free), ULL(k->slots_total), free_percent(k),
+	    human_size(k->slots_free * 8), ULL(k->slots_bad));
+	say("history", "writes failed: %llu, blocks absorbed: %llu; reads failed: %llu, blocks rescued: %llu; errors handed on: %llu",
+	    ULL(k->writes_failed), ULL(k->absorbed), ULL(k->reads_failed),
+	    ULL(k->rescued), ULL(k->propagated));
+	say("state", "mode %s, breaker %s, superblocks %llu/3, table copies %llu/2",
+	    k->mode, k->breaker, ULL(k->superblocks), ULL(k->table_copies));
 }
 
 /* Two looks, some seconds apart: is it getting worse? */
@@ -119,14 +180,14 @@ static void say_trend(const struct report *a, const struct report *b, u64 secs)
 		     a->k.reads_failed - a->k.writes_failed;
 
 	if (!blocks && !errors)
-		printf("  %-8s quiet: no error in the last %llu s\n", "trend",
-		       ULL(secs));
+		say("trend", "quiet: no error in the last %llu s", ULL(secs));
+	else if (!blocks)
+		say("trend", "%llu errors, but no new bad blocks in the last %llu s",
+		    ULL(errors), ULL(secs));
 	else
-		printf("  %-8s %llu errors and %llu new blocks in the last %llu s%s%s\n",
-		       "trend", ULL(errors), ULL(blocks), ULL(secs),
-		       blocks ? "; at this rate the spare is full in " : "",
-		       blocks ? human_time(b->k.slots_free * secs / blocks) :
-		       "");
+		say("trend", "getting worse: %llu errors and %llu new bad blocks in the last %llu s; at this rate the spare is full in %s",
+		    ULL(errors), ULL(blocks), ULL(secs),
+		    human_time(b->k.slots_free * secs / blocks));
 }
 
 /*--------------------------------------------------------------------
@@ -318,6 +379,9 @@ static int run(struct args *a)
 			as_text(secs ? &r[nr + i] : &r[i]);
 			if (secs)
 				say_trend(&r[i], &r[nr + i], secs);
+			else if (r[i].k.reads_failed + r[i].k.writes_failed)
+				say("trend", "one look does not tell; 'dmremap status %s --sample 60' and 'dmremap watch %s' do",
+				    list[i].name, list[i].name);
 		}
 	}
 	free(r);
@@ -330,7 +394,7 @@ const struct command cmd_status = {
 	.group = "Looking",
 	.synopsis = "[NAME...]",
 	.summary = "is my data safe, how much spare is left?",
-	.text = "Says of all devices, or the named ones, what a person wants to know first: whether the data is safe and, if not, why and what to do; how much room is left; what happened so far. All of it comes from the kernel.\nExit status, of the worst device: 0 fine, 1 attention (the spare fills up, blocks are known bad, a copy of the metadata is damaged), 2 critical (the spare is full, gone, or read-only; the breaker is open; sectors are lost), 3 cannot tell.",
+	.text = "Says of all devices, or the named ones, what a person wants to know first: whether the data is safe and, if not, why and what to do; how much room is left; what happened so far. All of it comes from the kernel.\nExit status, of the worst device: 0 fine, 1 attention (the spare fills up or fails, blocks are known bad, a copy of the metadata is damaged), 2 critical (the spare is full, gone, or read-only; the breaker is open; sectors are lost), 3 cannot tell.",
 	.examples =
 		"  dmremap status\n"
 		"  dmremap status data --sample 10\n"

@@ -49,7 +49,7 @@ static int find_sector(const struct remap *m, const char *arg)
 			printf(", slot %u", k->slot);
 		printf("; this sector is %s\n", k->lost >> i & 1 ? "lost" :
 		       k->valid >> i & 1 ? "on the spare" :
-		       "on the main device");
+		       "known bad: read from the main device, as far as it reads");
 		free(b.b);
 	}
 	free(reply);
@@ -299,8 +299,11 @@ static int want_blocks(const struct args *a, const struct remap *m)
 	if (r)
 		return r;
 	for (i = 0; i < b.nr; i++)
-		if (b.b[i].known_bad || b.b[i].lost || opt(a, "remapped"))
+		if (opt(a, "remapped"))
 			ranges_add(&whose.want, b.b[i].sector, b.b[i].sectors);
+		else
+			ranges_add_mask(&whose.want, b.b[i].sector,
+					kblock_unsafe(&b.b[i]));
 	free(b.b);
 	return RC_OK;
 }
@@ -367,6 +370,6 @@ const struct command cmd_whose = {
 	.examples = "  dmremap whose data --all\n  dmremap whose data 123456 200000+8\n",
 	.min_args = 1, .max_args = -1,
 	.run = whose_cmd,
-	.opts = { { "all", NULL, "all known bad blocks and those with lost sectors" },
+	.opts = { { "all", NULL, "all sectors that are known bad or lost" },
 		{ "remapped", NULL, "also blocks whose data is safe on the spare" } },
 };

@@ -64,7 +64,13 @@ static void because(char *why, size_t size, int *n, const char *fmt, ...)
 	va_end(ap);
 }
 
-enum health kstat_health(const struct kstat *k, char *why, size_t size)
+static const char *is_or_are(u64 n)
+{
+	return n == 1 ? " is" : "s are";
+}
+
+enum health kstat_health(const struct kstat *k, const char *name, char *why,
+			 size_t size)
 {
 	enum health h = HEALTH_FINE;
 	int n = 0;
@@ -80,10 +86,10 @@ enum health kstat_health(const struct kstat *k, char *why, size_t size)
 		CRITICAL("the spare takes no new blocks (mode %s): failed writes are handed on",
 			 k->mode);
 	if (!strcmp(k->breaker, "open"))
-		CRITICAL("the breaker is open: too many blocks failed in a short time, errors are handed on ('dmremap breaker NAME close')");
+		CRITICAL("the breaker is open: too many blocks failed in a short time, errors are handed on ('dmremap breaker %s close')", name);
 	if (k->lost_sectors)
-		CRITICAL("%llu sectors are lost: their only copy was on a slot that failed",
-			 ULL(k->lost_sectors));
+		CRITICAL("%llu sector%s lost: the only copy was on a slot that failed ('dmremap whose %s --all' names the files)",
+			 ULL(k->lost_sectors), is_or_are(k->lost_sectors), name);
 	if (!k->slots_free)
 		CRITICAL("the spare is full ('dmremap grow' or 'dmremap replace')");
 	else if (k->slots_free <= k->low_water ||
@@ -97,11 +103,14 @@ enum health kstat_health(const struct kstat *k, char *why, size_t size)
 		ATTENTION("the spare's metadata is damaged in places (%llu of 3 superblocks, %llu of 2 table copies are whole): replace the spare ('dmremap replace')",
 			  ULL(k->superblocks), ULL(k->table_copies));
 	if (k->known_bad)
-		ATTENTION("%llu blocks are known bad: what they held may be unreadable until it is written again ('dmremap list', 'dmremap whose')",
-			  ULL(k->known_bad));
+		ATTENTION("%llu block%s known bad: what was there may be unreadable until it is written again ('dmremap whose %s --all' names the files)",
+			  ULL(k->known_bad), is_or_are(k->known_bad), name);
+	if (k->partial)
+		ATTENTION("%llu block%s on the spare only in part, the rest is known bad ('dmremap evacuate %s --partial' saves what still reads)",
+			  ULL(k->partial), is_or_are(k->partial), name);
 	if (k->slots_bad)
-		ATTENTION("%llu slots of the spare went bad: the spare is failing, too",
-			  ULL(k->slots_bad));
+		ATTENTION("%llu slot%s of the spare went bad: the spare is failing, too ('dmremap replace')",
+			  ULL(k->slots_bad), k->slots_bad == 1 ? "" : "s");
 #undef CRITICAL
 #undef ATTENTION
 	return h;
@@ -111,12 +120,17 @@ enum health kstat_health(const struct kstat *k, char *why, size_t size)
  * Blocks
  *--------------------------------------------------------------------
  */
-static bool parse_line(struct kblock *b, const char *line)
+static bool parse_line(struct kblock *b, const char *text, size_t n)
 {
 	unsigned long long sector;
 	unsigned int sectors, valid = 0, lost = 0;
-	char state[16] = "", slot[16] = "-";
+	char line[200], state[16] = "", slot[16] = "-";
 
+	/* sscanf() measures all of a string before it reads the first word. */
+	if (n >= sizeof(line))
+		return false;
+	memcpy(line, text, n);
+	line[n] = '\0';
 	if (sscanf(line, "sector=%llu sectors=%u state=%15s slot=%15s valid=%x lost=%x",
 		   &sector, &sectors, state, slot, &valid, &lost) < 3)
 		return false;
@@ -146,7 +160,7 @@ bool kblocks_parse(struct kblocks *b, const char *text)
 				goto fail;
 			b->b = more;
 		}
-		if (n && !parse_line(&b->b[b->nr++], text))
+		if (n && !parse_line(&b->b[b->nr++], text, n))
 			goto fail;
 		text += n + (text[n] == '\n');
 	}

@@ -10,6 +10,7 @@
 /* The numbers of the status line, in the kernel's order. */
 #define KSTAT_NUMBERS(X) \
 	X(remappings, "blocks whose data is on the spare") \
+	X(partial, "blocks of which only a part is on the spare") \
 	X(known_bad, "known bad blocks") \
 	X(memory_only, "known bad blocks that are remembered in memory only") \
 	X(lost_sectors, "lost sectors") \
@@ -48,7 +49,7 @@ struct kstat_number {
 	size_t offset;
 };
 
-#define KSTAT_NR	26
+#define KSTAT_NR	27
 extern const struct kstat_number kstat_numbers[KSTAT_NR];
 
 static inline u64 kstat_value(const struct kstat *k, unsigned int i)
@@ -60,7 +61,8 @@ static inline u64 kstat_value(const struct kstat *k, unsigned int i)
 bool kstat_parse(struct kstat *k, const char *line);
 
 /* How bad is it, and why, in sentences ("; " between them; "" if fine)? */
-enum health kstat_health(const struct kstat *k, char *why, size_t size);
+enum health kstat_health(const struct kstat *k, const char *name, char *why,
+			 size_t size);
 
 /*--------------------------------------------------------------------
  * Blocks, as "list" and "find" name them
@@ -71,8 +73,20 @@ struct kblock {
 	u32 sectors;
 	u32 slot;		/* U32_MAX: none */
 	u8 valid, lost;
-	bool known_bad;		/* else remapped */
+	bool known_bad;		/* all of it; else remapped, perhaps in part */
 };
+
+/* Its sectors that main still has to give, as a mask. */
+static inline u8 kblock_rest(const struct kblock *b)
+{
+	return ((1 << b->sectors) - 1) & ~(b->valid | b->lost);
+}
+
+/* Its sectors that cannot be read, or may not be, as a mask. */
+static inline u8 kblock_unsafe(const struct kblock *b)
+{
+	return kblock_rest(b) | b->lost;
+}
 
 struct kblocks {
 	struct kblock *b;

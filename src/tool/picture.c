@@ -6,11 +6,12 @@
 
 #include <cairo.h>
 #include <cairo-svg.h>
+#include <langinfo.h>
 
 #define CELL	9
 #define MARGIN	24
 #define LABELS	84
-#define HEAD	64
+#define HEAD	92
 #define FOOT	44
 
 const char *const shade_names[NR_SHADES] = {
@@ -20,11 +21,20 @@ const char *const shade_names[NR_SHADES] = {
 
 const char shade_letters[NR_SHADES + 1] = ".rRbBL ";
 
+const char *const shade_glyphs[NR_SHADES] = {
+	"·", "▒", "▓", "▒", "█", "▚", " " };
+
+/* Apart in grey, too. */
 const double shade_colours[NR_SHADES][3] = {
-	{ 0.84, 0.91, 0.84 }, { 0.98, 0.78, 0.30 }, { 0.90, 0.52, 0.05 },
-	{ 0.93, 0.40, 0.36 }, { 0.75, 0.05, 0.10 }, { 0.25, 0.05, 0.35 },
+	{ 0.87, 0.93, 0.87 }, { 0.95, 0.68, 0.15 }, { 0.78, 0.45, 0.02 },
+	{ 0.90, 0.25, 0.22 }, { 0.62, 0.02, 0.08 }, { 0.18, 0.03, 0.30 },
 	{ 1, 1, 1 },
 };
+
+bool locale_has_glyphs(void)
+{
+	return !strcmp(nl_langinfo(CODESET), "UTF-8");
+}
 
 bool grid_make(struct grid *g, const struct kblocks *b, u64 sectors,
 	       unsigned int columns, unsigned int rows)
@@ -48,7 +58,7 @@ bool grid_make(struct grid *g, const struct kblocks *b, u64 sectors,
 			continue;
 		if (b->b[i].lost)
 			g->cell[c].lost++;
-		else if (b->b[i].known_bad)
+		else if (kblock_rest(&b->b[i]))
 			g->cell[c].known_bad++;
 		else
 			g->cell[c].remapped++;
@@ -67,8 +77,11 @@ enum shade grid_shade(const struct grid *g, unsigned int row,
 {
 	u64 i = (u64)row * g->columns + column;
 	const struct cell *c = &g->cell[i];
-	/* "Many" is a tenth of the cell, but never just one block. */
-	u64 many = max(g->cell_blocks / 10, (u64)2);
+	/*
+	 * "Many" is a tenth of the cell, but never just one block; and in a
+	 * large cell, what is more than a scratch.
+	 */
+	u64 many = min(max(g->cell_blocks / 10, (u64)2), (u64)64);
 
 	if (i * g->cell_blocks * 8 >= g->sectors)
 		return BEYOND;
@@ -99,8 +112,43 @@ static void text(cairo_t *cr, double x, double y, double size, bool bold,
 	cairo_show_text(cr, s);
 }
 
-static void draw(cairo_t *cr, const struct grid *g, const char *title,
-		 const char *subtitle, double width, double height)
+/* In the right corner: the verdict, and how full the spare is. */
+static void head(cairo_t *cr, const struct caption *c, double width)
+{
+	static const char *const verdict[] = { "FINE", "ATTENTION", "CRITICAL",
+					       "UNKNOWN" };
+	static const enum shade tint[] = { HEALTHY, REMAPPED_FEW, BAD_MANY,
+					   BEYOND };
+	double full = c->slots_total ?
+		      min((double)c->slots_used / c->slots_total, 1.0) : 0;
+	double x = width - MARGIN - 200;
+	char line[64];
+
+	text(cr, MARGIN, MARGIN + 8, 17, true, c->title);
+	text(cr, MARGIN, MARGIN + 28, 11, false, c->subtitle);
+	set_colour(cr, tint[c->health]);
+	cairo_rectangle(cr, x, MARGIN - 10, 200, 22);
+	cairo_fill(cr);
+	text(cr, x + 8, MARGIN + 6, 14, true, verdict[c->health]);
+	if (c->health == HEALTH_CRITICAL) {
+		cairo_set_source_rgb(cr, 1, 1, 1);
+		cairo_move_to(cr, x + 8, MARGIN + 6);
+		cairo_show_text(cr, verdict[c->health]);
+	}
+	set_colour(cr, HEALTHY);
+	cairo_rectangle(cr, x, MARGIN + 36, 200, 8);
+	cairo_fill(cr);
+	set_colour(cr, full > 0.9 ? BAD_MANY : REMAPPED_MANY);
+	/* What is used at all can be seen. */
+	cairo_rectangle(cr, x, MARGIN + 36, c->slots_used ?
+			max(200 * full, 2.0) : 0, 8);
+	cairo_fill(cr);
+	snprintf(line, sizeof(line), "spare: %.3g %% used", 100 * full);
+	text(cr, x, MARGIN + 30, 11, false, line);
+}
+
+static void draw(cairo_t *cr, const struct grid *g, const struct caption *c,
+		 double width, double height)
 {
 	unsigned int row, col, s;
 	double x = MARGIN, y;
@@ -108,8 +156,7 @@ static void draw(cairo_t *cr, const struct grid *g, const char *title,
 
 	cairo_set_source_rgb(cr, 1, 1, 1);
 	cairo_paint(cr);
-	text(cr, MARGIN, MARGIN + 8, 17, true, title);
-	text(cr, MARGIN, MARGIN + 27, 11, false, subtitle);
+	head(cr, c, width);
 	cairo_set_antialias(cr, CAIRO_ANTIALIAS_NONE);
 	for (row = 0; row < g->rows; row++) {
 		y = HEAD + row * CELL;
@@ -130,12 +177,11 @@ static void draw(cairo_t *cr, const struct grid *g, const char *title,
 		cairo_rectangle(cr, x, y - 9, 10, 10);
 		cairo_fill(cr);
 		text(cr, x + 15, y, 11, false, shade_names[s]);
-		x += 32 + 6.4 * strlen(shade_names[s]);
+		x += 32 + 6.6 * strlen(shade_names[s]);
 	}
 	snprintf(line, sizeof(line), "one square is %s",
 		 human_size(g->cell_blocks * 8));
 	text(cr, x, y, 11, false, line);
-	(void)width;
 }
 
 static cairo_status_t to_file(void *f, const unsigned char *data,
@@ -145,8 +191,8 @@ static cairo_status_t to_file(void *f, const unsigned char *data,
 					    CAIRO_STATUS_WRITE_ERROR;
 }
 
-int picture_write(const struct grid *g, const char *title,
-		  const char *subtitle, bool svg, FILE *f)
+int picture_write(const struct grid *g, const struct caption *c, bool svg,
+		  FILE *f)
 {
 	double width = 2 * MARGIN + LABELS + g->columns * CELL;
 	double height = HEAD + g->rows * CELL + FOOT;
@@ -154,12 +200,12 @@ int picture_write(const struct grid *g, const char *title,
 	cairo_status_t status;
 	cairo_t *cr;
 
-	width = max(width, 720.0);
+	width = max(width, 900.0);
 	surface = svg ? cairo_svg_surface_create_for_stream(to_file, f, width,
 							    height) :
 		  cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
 	cr = cairo_create(surface);
-	draw(cr, g, title, subtitle, width, height);
+	draw(cr, g, c, width, height);
 	status = cairo_status(cr);
 	cairo_destroy(cr);
 	if (!status && !svg)

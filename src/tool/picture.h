@@ -33,8 +33,20 @@ extern const char *const shade_names[NR_SHADES];
 extern const char shade_letters[NR_SHADES + 1];
 extern const double shade_colours[NR_SHADES][3];
 
+/* What is told beside the grid. */
+struct caption {
+	char title[200], subtitle[400];
+	enum health health;
+	u64 slots_used, slots_total;
+};
+
 /* SVG or PNG. RC_OK or a message. */
-int picture_write(const struct grid *g, const char *title,
-		  const char *subtitle, bool svg, FILE *f);
+int picture_write(const struct grid *g, const struct caption *c, bool svg,
+		  FILE *f);
+
+/* For terminals: of one column each, in UTF-8. */
+extern const char *const shade_glyphs[NR_SHADES];
+/* Does this locale have them? */
+bool locale_has_glyphs(void);
 
 #endif

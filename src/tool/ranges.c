@@ -29,6 +29,15 @@ bool ranges_add(struct ranges *rs, u64 start, u64 count)
 	return true;
 }
 
+void ranges_add_mask(struct ranges *rs, u64 start, u8 mask)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		if (mask >> i & 1)
+			ranges_add(rs, start + i, 1);
+}
+
 static int by_start(const void *a, const void *b)
 {
 	const struct range *x = a, *y = b;
@@ -433,10 +442,14 @@ enum list_format list_guess(const char *text)
 	if (strstr(text, "ddrescue"))
 		return LIST_DDRESCUE;
 	for (p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		char a[32], b[32], c[32];
-		int n = sscanf(p, "%31[^ \t\n]%*[ \t]%31[^ \t\n]%*[ \t]%31[^ \t\n]",
-			       a, b, c);
+		char a[32], b[32], c[32], line[128];
+		int n;
 
+		/* sscanf() measures all of a string first. */
+		snprintf(line, sizeof(line), "%.*s",
+			 (int)min(strcspn(p, "\n"), sizeof(line) - 1), p);
+		n = sscanf(line, "%31[^ \t]%*[ \t]%31[^ \t]%*[ \t]%31[^ \t]",
+			   a, b, c);
 		if (n < 1 || a[0] == '#')
 			continue;
 		lines++;

@@ -17,6 +17,8 @@ struct ranges {
 };
 
 bool ranges_add(struct ranges *rs, u64 start, u64 count);
+/* The sectors from @start on whose bits are set. */
+void ranges_add_mask(struct ranges *rs, u64 start, u8 mask);
 /* Sort, and join what overlaps or is adjacent. */
 void ranges_tidy(struct ranges *rs);
 void ranges_free(struct ranges *rs);

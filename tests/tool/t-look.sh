@@ -13,9 +13,9 @@ t_status() {
 	# Known bad: attention.
 	dmremap lab hurt --at 800+8 --kind read,write >/dev/null
 	dd if=$M/lab of=/dev/null bs=4k skip=100 count=1 iflag=direct status=none 2>/dev/null || true
-	expect 1 '1 blocks are known bad' dmremap status lab
+	expect 1 '1 block is known bad' dmremap status lab
 	random $M/lab 2
-	expect 0 '1 block on the spare' dmremap status
+	expect 0 'yes: the main device failed 1 block' dmremap status
 	[ "$(dmremap status --json | jq -r '.[0].remappings')" = 1 ]
 	[ "$(dmremap status --json | jq -r '.[0].health')" = fine ]
 	dmremap status --csv | awk -F, 'NR == 1 { n = NF } NF != n || n < 30 { exit 1 }'
@@ -90,7 +90,7 @@ t_watch() {
 	refused 1 'needs a terminal' dmremap watch lab
 	(sleep 4; printf q) | TERM=xterm-256color timeout 60 script -qec "stty rows 40 cols 100; $D watch lab --interval 1" out >/dev/null
 	grep -aq 'on the spare 10' out
-	grep -aq 'new blocks each 1 s' out
+	grep -aq 'new bad blocks: ' out
 }
 
 t_monitor() {

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "kstat.h"
 #include "picture.h"
@@ -247,7 +248,7 @@ static enum health health(const char *mode, const char *breaker, int known_bad,
 	assert_int_equal(k.superblocks, supers);
 	assert_string_equal(k.label, "");
 	assert_string_equal(k.identity, "wwn:0x5");
-	h = kstat_health(&k, why, sizeof(why));
+	h = kstat_health(&k, "x", why, sizeof(why));
 	assert_int_equal(h == HEALTH_FINE, !why[0]);
 	return h;
 }
@@ -259,6 +260,7 @@ static void status_and_health(void **state)
 	(void)state;
 	assert_int_equal(health("rw", "closed", 0, 0, 2, 3, 2), HEALTH_FINE);
 	assert_int_equal(health("rw", "closed", 1, 0, 2, 3, 2), HEALTH_ATTENTION);
+	assert_int_equal(health("rw", "closed partial=1", 0, 0, 2, 3, 2), HEALTH_ATTENTION);
 	assert_int_equal(health("rw", "closed", 0, 1, 2, 3, 2), HEALTH_CRITICAL);
 	assert_int_equal(health("rw", "closed", 0, 0, 95, 3, 2), HEALTH_ATTENTION);
 	assert_int_equal(health("rw", "closed", 0, 0, 100, 3, 2), HEALTH_CRITICAL);
@@ -287,6 +289,10 @@ static void blocks(void **state)
 	assert_false(b.b[0].known_bad);
 	assert_true(b.b[1].known_bad);
 	assert_int_equal(b.b[1].slot, U32_MAX);
+	/* What is neither on the spare nor lost is known bad. */
+	assert_int_equal(kblock_rest(&b.b[0]), 0x0e);
+	assert_int_equal(kblock_unsafe(&b.b[0]), 0x0f);
+	assert_int_equal(kblock_rest(&b.b[1]), 0x0f);
 	assert_int_equal(b.b[1].sectors, 4);
 	free(b.b);
 	assert_false(kblocks_parse(&b, "rubbish\n"));
@@ -295,15 +301,40 @@ static void blocks(void **state)
 	assert_int_equal(b.nr, 0);
 }
 
+/* A page of a long list takes time in proportion to its length. */
+static void long_lists(void **state)
+{
+	const size_t nr = 200000, room = nr * 80;
+	char *text = malloc(room), *p = text;
+	clock_t begun = clock();
+	struct kblocks b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < nr; i++)
+		p += sprintf(p, "sector=%zu sectors=8 state=remapped slot=%zu valid=0xff lost=0x00\n",
+			     8 * i, i);
+	assert_true(kblocks_parse(&b, text));
+	assert_int_equal(b.nr, nr);
+	free(b.b);
+	for (i = 0, p = text; i < nr; i++)
+		p += sprintf(p, "%zu 8\n", 8 * i);
+	assert_int_equal(list_guess(text), LIST_MD);
+	/* Of CPU time, with room for sanitizers. */
+	assert_true(clock() - begun < 20 * CLOCKS_PER_SEC);
+	free(text);
+}
+
 static void cells(void **state)
 {
 	struct kblock list[] = {
 		{ .sector = 0, .sectors = 8, .known_bad = true },
-		{ .sector = 8000, .sectors = 8 },
-		{ .sector = 8008, .sectors = 8, .lost = 1 },
-		{ .sector = 80000 - 8, .sectors = 8 },
+		{ .sector = 8000, .sectors = 8, .valid = 0xff },
+		{ .sector = 8008, .sectors = 8, .valid = 0xfe, .lost = 1 },
+		{ .sector = 40000, .sectors = 8, .valid = 0xf0 },
+		{ .sector = 80000 - 8, .sectors = 8, .valid = 0xff },
 	};
-	struct kblocks b = { list, 4 };
+	struct kblocks b = { list, ARRAY_SIZE(list) };
 	struct grid g;
 
 	(void)state;
@@ -314,6 +345,8 @@ static void cells(void **state)
 	assert_int_equal(grid_shade(&g, 1, 0), LOST);
 	assert_int_equal(grid_shade(&g, 9, 9), REMAPPED_FEW);
 	assert_int_equal(grid_shade(&g, 5, 5), HEALTHY);
+	/* The rest of a block that is remapped in part is known bad. */
+	assert_int_equal(grid_shade(&g, 5, 0), BAD_FEW);
 	grid_free(&g);
 	/* Fewer blocks than cells. */
 	assert_true(grid_make(&g, &b, 20, 10, 10));
@@ -335,6 +368,7 @@ int main(void)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(status_and_health),
 		cmocka_unit_test(blocks),
+		cmocka_unit_test(long_lists),
 		cmocka_unit_test(cells),
 	};
 
