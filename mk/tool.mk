@@ -58,7 +58,7 @@ install: install-tool
 
 # The parsers and what they need, apart from all that touches a device.
 TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,say.o progress.o ranges.o \
-		kstat.o picture.o) $(TOOL)/asan/user/kernel-shim.o
+		kstat.o picture.o targets.o) $(TOOL)/asan/user/kernel-shim.o
 
 $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)

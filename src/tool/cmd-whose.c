@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -119,6 +120,7 @@ static int find_file(const char *path)
 	struct of_file f = { 0 };
 	char obstacle[256];
 	struct kblocks b = { 0 };
+	struct statfs fs;
 	struct remap m;
 	struct stat st;
 	int fd, r;
@@ -131,6 +133,12 @@ static int find_file(const char *path)
 	}
 	if (!S_ISREG(st.st_mode)) {
 		r = fail(RC_REFUSED, "%s is not an ordinary file", path);
+		goto out;
+	}
+	/* These show device numbers of their own, too. */
+	if (!fstatfs(fd, &fs) && layers_mute((u32)fs.f_type)) {
+		r = fail(RC_REFUSED, "%s: cannot follow it through %s", path,
+			 layers_mute((u32)fs.f_type));
 		goto out;
 	}
 	r = device_of(st.st_dev, path, &m) ?: blocks_list(m.name, &b);
@@ -245,6 +253,18 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
+/* "... - TYPE SOURCE OPTIONS": is SOURCE a block device? */
+static bool mount_source(const char *line, struct stat *st)
+{
+	const char *dash = strstr(line, " - ");
+	char source[4096];
+
+	if (!dash || sscanf(dash, " - %*s %4095s", source) != 1)
+		return false;
+	unescape(source);
+	return !stat(source, st) && S_ISBLK(st->st_mode);
+}
+
 static int walk_mounts(const struct remap *m)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
@@ -254,6 +274,7 @@ static int walk_mounts(const struct remap *m)
 	int i, nr = 0;
 
 	while (f && fgets(line, sizeof(line), f) && !interrupted()) {
+		struct statfs fs;
 		struct stat st;
 		dev_t dev;
 
@@ -261,10 +282,17 @@ static int walk_mounts(const struct remap *m)
 			   root, point) != 4)
 			continue;
 		unescape(point);
-		/* btrfs shows a device number of its own. */
 		dev = makedev(maj, min);
-		if (!maj && !stat(point, &st))
-			dev = st.st_dev;
+		/* btrfs has a device number of its own: ask the source. */
+		if (!maj && mount_source(line, &st)) {
+			dev = st.st_rdev;
+			if (!statfs(point, &fs) && layers_mute((u32)fs.f_type) &&
+			    layers_reach(dev, m->devno))
+				strscpy(whose.obstacle,
+					layers_mute((u32)fs.f_type),
+					sizeof(whose.obstacle));
+			continue;
+		}
 		for (i = 0; i < nr && seen[i] != dev; i++)
 			;
 		if (i < nr || nr == ARRAY_SIZE(seen) || strcmp(root, "/") ||
@@ -334,7 +362,7 @@ static int whose_cmd(struct args *a)
 		r = fail(RC_REFUSED, "cannot follow files through %s",
 			 whose.obstacle);
 	else if (!mounts)
-		r = fail(RC_REFUSED, "no file system on %s is mounted; mount it (read-only will do) and ask again",
+		r = fail(RC_REFUSED, "no file system on %s is mounted; mount it (read-only will do) and ask again (of a ZFS pool, 'zpool status -v' tells)",
 			 m.name);
 	for (i = 0; !r && i < whose.want.nr; i++) {
 		const struct range *w = &whose.want.r[i];
@@ -354,7 +382,7 @@ const struct command cmd_find = {
 	.group = "Looking",
 	.synopsis = "NAME SECTOR | --file PATH",
 	.summary = "where a sector is; which blocks of a file are bad",
-	.text = "Says in which block and slot a sector is. With --file, lists the blocks of a file on a mounted file system that are remapped, known bad or lost; partitions and device-mapper layers (LVM, dm-crypt) between the two are followed.",
+	.text = "Says in which block and slot a sector is. With --file, lists the blocks of a file on a mounted file system that are remapped, known bad or lost; partitions, device-mapper layers (LVM linear, striped and mirrored, dm-crypt) and md arrays (raid1, raid0, linear) between the two are followed. btrfs and ZFS do not tell where their files are.",
 	.examples = "  dmremap find data 123456\n  dmremap find --file /mnt/photos/1.jpg\n",
 	.min_args = 0, .max_args = 2,
 	.run = find,
@@ -366,7 +394,7 @@ const struct command cmd_whose = {
 	.group = "Looking",
 	.synopsis = "NAME [RANGE...]",
 	.summary = "which files own these sectors",
-	.text = "Goes through all files of the file systems that are mounted from the device and names those which own the sectors: what to restore from a backup. Partitions and device-mapper layers between are followed.",
+	.text = "Goes through all files of the file systems that are mounted from the device and names those which own the sectors: what to restore from a backup. Layers between are followed as by find --file.",
 	.examples = "  dmremap whose data --all\n  dmremap whose data 123456 200000+8\n",
 	.min_args = 1, .max_args = -1,
 	.run = whose_cmd,

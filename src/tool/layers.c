@@ -4,6 +4,7 @@
  */
 #include "layers.h"
 #include "dm.h"
+#include "targets.h"
 
 #include <dirent.h>
 #include <linux/fiemap.h>
@@ -17,6 +18,8 @@
 
 #define MAX_DEPTH	16
 #define EXTENTS		128
+/* Not in linux/magic.h */
+#define ZFS_SUPER_MAGIC	0x2fc12fc1
 
 struct walk {
 	dev_t to;
@@ -60,84 +63,147 @@ static bool parent_of(dev_t dev, dev_t *disk, u64 *start)
 	return true;
 }
 
-/* One line of a table: to which device does it lead, with what offset? */
-static bool line_below(const struct dm_line *l, dev_t *dev, u64 *start)
+/* Worth a word only if what we look for is below it. */
+__printf(3, 4)
+static void obstacle(struct walk *w, dev_t dev, const char *fmt, ...)
 {
-	unsigned int maj, min;
-	unsigned long long off;
+	va_list ap;
 
-	if ((!strcmp(l->type, "linear") &&
-	     sscanf(l->params, "%u:%u %llu", &maj, &min, &off) == 3) ||
-	    (!strcmp(l->type, "crypt") &&
-	     sscanf(l->params, "%*s %*s %*s %u:%u %llu", &maj, &min,
-		    &off) == 3)) {
-		*dev = makedev(maj, min);
-		*start = off;
-		return true;
-	}
-	return false;
+	if (!layers_reach(dev, w->to))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(w->obstacle, w->size, fmt, ap);
+	va_end(ap);
 }
 
-static bool down(struct walk *w, dev_t dev, u64 sector, u64 count, u64 offset,
+static void down(struct walk *w, dev_t dev, u64 sector, u64 count, u64 offset,
 		 int depth);
 
-static bool through_table(struct walk *w, const char *name, u64 sector,
-			  u64 count, u64 offset, int depth)
+struct step {
+	struct walk *w;
+	u64 offset;
+	int depth;
+};
+
+static void step_down(void *arg, const struct leg *leg, u64 sector, u64 count,
+		      u64 offset)
+{
+	struct step *s = arg;
+
+	down(s->w, leg->dev, sector, count, s->offset + offset, s->depth + 1);
+}
+
+static void through_table(struct walk *w, dev_t dev, const char *name,
+			  u64 sector, u64 count, u64 offset, int depth)
 {
 	struct dm_line *lines, *l;
-	bool all = true;
+	struct spread_map m;
 
-	if (dm_table(name, &lines))
-		return false;
+	if (dm_table(name, &lines)) {
+		obstacle(w, dev, "%s, which does not show its table", name);
+		return;
+	}
 	for (l = lines; l; l = l->next) {
 		u64 from = max(sector, l->start);
 		u64 end = min(sector + count, l->start + l->len);
-		u64 start;
-		dev_t below;
+		struct step s = { w, offset + from - sector, depth };
 
 		if (from >= end)
 			continue;
-		if (line_below(l, &below, &start)) {
-			all &= down(w, below, start + from - l->start,
-				    end - from, offset + from - sector,
-				    depth + 1);
-		} else {
-			snprintf(w->obstacle, w->size, "%s (a '%s' target)",
-				 name, l->type);
-			all = false;
-		}
+		if (target_map(&m, l->type, l->params))
+			spread_pieces(&m, from - l->start, end - from,
+				      step_down, &s);
+		else
+			obstacle(w, dev, "%s (a '%s' target)", name, l->type);
 	}
 	dm_free_lines(lines);
-	return all;
 }
 
-static bool down(struct walk *w, dev_t dev, u64 sector, u64 count, u64 offset,
+/* The members of an md array that are there, in their order. */
+static bool md_map(dev_t dev, struct spread_map *m)
+{
+	char buf[64], attr[64];
+	u64 disks, chunk = 0, i;
+
+	memset(m, 0, sizeof(*m));
+	if (!read_attr(dev, "md/raid_disks", buf, sizeof(buf)) ||
+	    !parse_u64(buf, &disks) || disks > MAX_LEGS ||
+	    !read_attr(dev, "md/level", buf, sizeof(buf)))
+		return false;
+	m->spread = !strcmp(buf, "raid1") ? SPREAD_ALL :
+		    !strcmp(buf, "raid0") ? SPREAD_STRIPES : SPREAD_CHAIN;
+	if (m->spread == SPREAD_CHAIN && strcmp(buf, "linear"))
+		return false;
+	if (read_attr(dev, "md/chunk_size", buf, sizeof(buf)) &&
+	    parse_u64(buf, &chunk))
+		m->chunk = chunk = chunk / 512;
+	for (i = 0; i < disks; i++) {
+		struct leg *l = &m->leg[m->nr];
+		unsigned int maj, min;
+
+		snprintf(attr, sizeof(attr), "md/rd%llu/block/dev",
+			 (unsigned long long)i);
+		if (!read_attr(dev, attr, buf, sizeof(buf)) ||
+		    sscanf(buf, "%u:%u", &maj, &min) != 2) {
+			if (m->spread == SPREAD_ALL)
+				continue;	/* degraded */
+			return false;
+		}
+		l->dev = makedev(maj, min);
+		snprintf(attr, sizeof(attr), "md/rd%llu/offset",
+			 (unsigned long long)i);
+		if (!read_attr(dev, attr, buf, sizeof(buf)) ||
+		    !parse_u64(buf, &l->start))
+			return false;
+		snprintf(attr, sizeof(attr), "md/rd%llu/size",
+			 (unsigned long long)i);
+		if (!read_attr(dev, attr, buf, sizeof(buf)) ||
+		    !parse_u64(buf, &l->length))
+			return false;
+		l->length *= 2;
+		if (chunk)
+			l->length -= l->length % chunk;
+		/* Zones of members of unequal size: not for us. */
+		if (m->spread == SPREAD_STRIPES &&
+		    (!chunk || l->length != m->leg[0].length))
+			return false;
+		m->nr++;
+	}
+	return m->nr;
+}
+
+static void down(struct walk *w, dev_t dev, u64 sector, u64 count, u64 offset,
 		 int depth)
 {
+	struct step s = { w, offset, depth };
 	char name[DM_NAME];
+	struct spread_map m;
 	dev_t disk;
 	u64 start;
 
-	if (dev == w->to) {
+	if (dev == w->to)
 		w->fn(w->arg, sector, count, offset);
-		return true;
-	}
-	if (depth > MAX_DEPTH)
-		return false;
-	if (parent_of(dev, &disk, &start))
-		return down(w, disk, sector + start, count, offset, depth + 1);
-	if (read_attr(dev, "dm/name", name, sizeof(name)))
-		return through_table(w, name, sector, count, offset, depth);
-	return false;
+	else if (depth > MAX_DEPTH)
+		return;
+	else if (parent_of(dev, &disk, &start))
+		down(w, disk, sector + start, count, offset, depth + 1);
+	else if (read_attr(dev, "dm/name", name, sizeof(name)))
+		through_table(w, dev, name, sector, count, offset, depth);
+	else if (md_map(dev, &m))
+		spread_pieces(&m, sector, count, step_down, &s);
+	else if (read_attr(dev, "md/level", name, sizeof(name)))
+		obstacle(w, dev, "md (level %s)", name);
+	else
+		obstacle(w, dev, "the block device %u:%u", major(dev),
+			 minor(dev));
 }
 
-bool layers_down(dev_t from, dev_t to, u64 sector, u64 count, piece_fn fn,
+void layers_down(dev_t from, dev_t to, u64 sector, u64 count, piece_fn fn,
 		 void *arg, char *obstacle, size_t size)
 {
 	struct walk w = { to, fn, arg, obstacle, size };
 
-	obstacle[0] = '\0';
-	return down(&w, from, sector, count, 0, 0);
+	down(&w, from, sector, count, 0, 0);
 }
 
 static bool reach(dev_t from, dev_t to, int depth)
@@ -191,6 +257,16 @@ static void extent_piece(void *arg, u64 sector, u64 count, u64 offset)
 	e->fn(e->arg, sector, count, e->file_offset + offset);
 }
 
+const char *layers_mute(u32 magic)
+{
+	/* Its addresses are those of a space of its own. */
+	if (magic == BTRFS_SUPER_MAGIC)
+		return "btrfs, which does not say where on the device its files are; 'btrfs scrub start -B MOUNTPOINT' names the damaged ones in the kernel's log";
+	if (magic == ZFS_SUPER_MAGIC)
+		return "ZFS, which does not say where on the device its files are; after 'zpool scrub POOL', 'zpool status -v POOL' names the damaged ones";
+	return NULL;
+}
+
 int layers_file(int fd, dev_t to, piece_fn fn, void *arg, char *obstacle,
 		size_t size)
 {
@@ -200,6 +276,7 @@ int layers_file(int fd, dev_t to, piece_fn fn, void *arg, char *obstacle,
 				    sizeof(struct fiemap_extent));
 	struct extent e = { fn, arg, 0 };
 	struct statfs fs;
+	const char *text;
 	struct stat st;
 	bool last = false;
 	u64 next = 0;
@@ -211,10 +288,9 @@ int layers_file(int fd, dev_t to, piece_fn fn, void *arg, char *obstacle,
 		r = -errno;
 		goto out;
 	}
-	/* Its addresses are those of a space of its own. */
-	if ((u32)fs.f_type == BTRFS_SUPER_MAGIC) {
-		strscpy(obstacle, "btrfs, which does not tell where on the device its files are",
-			size);
+	text = layers_mute((u32)fs.f_type);
+	if (text) {
+		strscpy(obstacle, text, size);
 		r = -EOPNOTSUPP;
 		goto out;
 	}

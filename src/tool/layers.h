@@ -14,17 +14,19 @@
  */
 typedef void (*piece_fn)(void *arg, u64 sector, u64 count, u64 offset);
 
-/**
- * layers_down() - follow a range of device @from down to device @to
- * @obstacle: result: a layer that cannot be followed, or ""
- *
- * Return: true if all of the range arrived at @to.
+/*
+ * Follow a range of device @from down to device @to: through partitions, dm
+ * tables (see targets.h), and md arrays of level raid1, raid0 and linear.
+ * @obstacle: what leads there, but cannot be followed; else it is left as it is.
  */
-bool layers_down(dev_t from, dev_t to, u64 sector, u64 count, piece_fn fn,
+void layers_down(dev_t from, dev_t to, u64 sector, u64 count, piece_fn fn,
 		 void *arg, char *obstacle, size_t size);
 
 /* Is @from made of @to, wholly or in part? */
 bool layers_reach(dev_t from, dev_t to);
+
+/* Does a file system of this kind not tell where its files are? Why, or NULL. */
+const char *layers_mute(u32 magic);
 
 /**
  * layers_file() - the same for each extent of a file

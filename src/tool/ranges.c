@@ -115,14 +115,17 @@ u64 ranges_total(const struct ranges *rs)
  * Formats
  *--------------------------------------------------------------------
  */
+enum smart_table { SMART_NONE, SMART_SELFTEST, SMART_NVME_ERRORS,
+		   SMART_NVME_SELFTEST, SMART_PENDING };
+
 struct parser {
 	enum list_format format;
 	u64 unit;
 	struct ranges *bad, *good;
 	bool seen_status;	/* ddrescue: the line before the blocks */
-	bool seen_header;	/* smartctl: the table has begun */
-	bool nvme;
-	unsigned int lba_column;
+	bool seen_header;	/* smartctl: a table has begun */
+	enum smart_table table;	/* which one */
+	bool segments;		/* NVMe self-tests: it has a column Seg */
 };
 
 enum list_format list_format_by_name(const char *name)
@@ -180,17 +183,25 @@ static bool parse_sectors(struct parser *p, char *line)
 	       add_bytes(p->bad, start, count, 512);
 }
 
-/* md/dev-X/bad_blocks: "sector count" */
+/*
+ * md/dev-X/bad_blocks: "sector count"; mdadm --examine-badblocks: the same as
+ * "sector for count sectors" below a headline.
+ */
 static bool parse_md(struct parser *p, char *line)
 {
-	char *space = strpbrk(line, " \t");
+	char from[32], n[32], word[32] = "", unit[32] = "", more[2];
 	u64 start, count;
 
-	if (!space)
+	if (!strncmp(line, "Bad-blocks ", 11) ||
+	    !strncmp(line, "No bad-blocks ", 14))
+		return true;
+	if (sscanf(line, "%31s for %31s %31s %1s", from, n, unit, more) == 3) {
+		if (strcmp(unit, "sectors"))
+			return false;
+	} else if (sscanf(line, "%31s %31s %31s", from, n, word) != 2) {
 		return false;
-	*space++ = '\0';
-	return parse_u64(line, &start) &&
-	       parse_u64(space + strspn(space, " \t"), &count) &&
+	}
+	return parse_u64(from, &start) && parse_u64(n, &count) && count &&
 	       add_bytes(p->bad, start, count, 512);
 }
 
@@ -224,49 +235,110 @@ static bool parse_ddrescue(struct parser *p, char *line)
 	}
 }
 
-/*
- * "# 1  Extended offline  Completed: read failure  90%  12345  4567890", and
- * NVMe's error log, whose header says which column is the LBA. Other lines
- * are of no interest here.
- */
-static bool parse_smartctl_text(struct parser *p, char *line)
+/* Did a drive's medium fail? Status code and its type, as in NVMe's errors. */
+static bool nvme_medium(u64 type, u64 code)
 {
-	char *save = NULL, *word, *last = NULL;
-	unsigned int n = 0;
+	/* write fault, unrecovered read error */
+	return type == 2 && (code == 0x80 || code == 0x81);
+}
+
+/* Which table of smartctl has this header? Its LBAs are in which column? */
+static bool smartctl_header(struct parser *p, const char *line)
+{
+	static const struct {
+		enum smart_table table;
+		const char *a, *b;
+	} headers[] = {
+		{ SMART_SELFTEST, "LBA_of_first_error", "Num" },
+		{ SMART_SELFTEST, "LBA_first_err", "Num" },
+		{ SMART_NVME_ERRORS, "ErrCount", "LBA" },
+		{ SMART_NVME_SELFTEST, "Failing_LBA", "Num" },
+		{ SMART_PENDING, "Index", "LBA" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(headers); i++)
+		if (strstr(line, headers[i].a) && strstr(line, headers[i].b)) {
+			p->table = headers[i].table;
+			p->seen_header = true;
+			return true;
+		}
+	return false;
+}
+
+/*
+ * A line of a table, by its words: those of a test's description and status
+ * vary, so their tables are read from the end.
+ */
+static char *smartctl_lba(const struct parser *p, char **word, unsigned int nr)
+{
+	u64 v, status;
+
+	switch (p->table) {
+	case SMART_SELFTEST:	/* ... lifetime LBA, or LBA [SK ASC ASQ] */
+		if (word[0][0] != '#')
+			return NULL;
+		while (nr && strpbrk(word[nr - 1], "[]"))
+			nr -= strchr(word[nr - 1], '[') ? 1 :
+			      nr >= 3 ? 3 : nr;
+		return nr ? word[nr - 1] : NULL;
+	case SMART_NVME_ERRORS:	/* Num ErrCount SQId CmdId Status PELoc LBA */
+		if (nr < 7 || !parse_u64(word[0], &v) ||
+		    !parse_u64(word[4], &status))
+			return NULL;
+		/* The lowest bit is the phase. */
+		return nvme_medium(status >> 9 & 7, status >> 1 & 0xff) ?
+		       word[6] : NULL;
+	case SMART_NVME_SELFTEST: /* ... hours LBA NSID [Seg] SCT Code */
+		if (nr < 6 || !parse_u64(word[0], &v))
+			return NULL;
+		return word[nr - (p->segments ? 5 : 4)];
+	case SMART_PENDING:	/* Index LBA Hours */
+		return nr == 3 && parse_u64(word[0], &v) ? word[1] : NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* "Sector Size: 4096 bytes logical/physical" and the like */
+static void smartctl_unit(struct parser *p, const char *line)
+{
+	static const char *const names[] = {
+		"Sector Size:", "Sector Sizes:", "Logical block size:",
+		"Formatted LBA Size:" };
+	const char *at;
+	size_t i;
 	u64 v;
 
-	if (strstr(line, "LBA_of_first_error") ||
-	    strstr(line, "LBA_first_err")) {
-		p->seen_header = true;
-		p->nvme = false;
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		at = strstr(line, names[i]);
+		if (!at)
+			continue;
+		v = strtoull(at + strlen(names[i]), NULL, 10);
+		if (v >= 512 && v <= 65536 && !(v & (v - 1)))
+			p->unit = v;
+	}
+}
+
+/* Lines that are in no table are of no interest here. */
+static bool parse_smartctl_text(struct parser *p, char *line)
+{
+	char *word[24], *save = NULL, *lba;
+	unsigned int nr = 0;
+	u64 v;
+
+	smartctl_unit(p, line);
+	if (smartctl_header(p, line)) {
+		p->segments = strstr(line, " Seg ");
 		return true;
 	}
-	if (strstr(line, "ErrCount") && strstr(line, "LBA")) {
-		p->seen_header = true;
-		p->nvme = true;
-		for (word = strtok_r(line, " \t", &save); word;
-		     word = strtok_r(NULL, " \t", &save), n++)
-			if (!strcmp(word, "LBA"))
-				p->lba_column = n;
+	if (p->table == SMART_NONE)
 		return true;
-	}
-	if (!p->seen_header)
-		return true;
-	if (p->nvme) {
-		if (!isdigit((unsigned char)line[strspn(line, " ")]))
-			return true;
-		for (word = strtok_r(line, " \t", &save); word;
-		     word = strtok_r(NULL, " \t", &save))
-			if (n++ == p->lba_column && parse_u64(word, &v))
-				return add_bytes(p->bad, v, 1, p->unit);
-		return true;
-	}
-	if (line[0] != '#')
-		return true;
-	for (word = strtok_r(line, " \t", &save); word;
-	     word = strtok_r(NULL, " \t", &save))
-		last = word;
-	return !last || !parse_u64(last, &v) ||
+	for (word[0] = strtok_r(line, " \t", &save); word[nr] && nr < 23;
+	     word[nr] = strtok_r(NULL, " \t", &save))
+		nr++;
+	lba = nr ? smartctl_lba(p, word, nr) : NULL;
+	return !lba || !parse_u64(lba, &v) ||
 	       add_bytes(p->bad, v, 1, p->unit);
 }
 
@@ -286,7 +358,26 @@ static bool add_lba(struct parser *p, struct json_object *lba)
 	return add_bytes(p->bad, json_object_get_int64(lba), 1, p->unit);
 }
 
-/* Every "lba" or "failing_lba" under an object named like a log of errors. */
+static u64 member(struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) &&
+	       json_object_get_int64(v) > 0 ? json_object_get_int64(v) : 0;
+}
+
+/* An error of NVMe's log that is not about the medium: a wrong command, say. */
+static bool other_error(struct json_object *o)
+{
+	struct json_object *status;
+
+	return json_object_object_get_ex(o, "status_field", &status) &&
+	       json_object_object_get_ex(status, "status_code_type", NULL) &&
+	       !nvme_medium(member(status, "status_code_type"),
+			    member(status, "status_code"));
+}
+
+/* Every LBA under an object named like a log of errors. */
 static bool walk_json(struct parser *p, struct json_object *o, bool in_log)
 {
 	size_t i;
@@ -298,16 +389,19 @@ static bool walk_json(struct parser *p, struct json_object *o, bool in_log)
 				return false;
 		return true;
 	}
-	if (!json_object_is_type(o, json_type_object))
+	if (!json_object_is_type(o, json_type_object) || other_error(o))
 		return true;
 	json_object_object_foreach(o, key, child) {
 		bool log = in_log || strstr(key, "self_test_log") ||
+			   !strncmp(key, "scsi_self_test_", 15) ||
 			   strstr(key, "error_information_log") ||
 			   strstr(key, "pending_defects_log");
 
 		if (log)
 			p->seen_header = true;
-		if (log && (!strcmp(key, "lba") || !strcmp(key, "failing_lba"))) {
+		if (log && (!strcmp(key, "lba") ||
+			    !strcmp(key, "failing_lba") ||
+			    !strcmp(key, "lba_first_failure"))) {
 			if (!add_lba(p, child))
 				return false;
 		} else if (!walk_json(p, child, log)) {
@@ -361,12 +455,23 @@ static bool parse_line(struct parser *p, char *line)
 	}
 }
 
+static const char *printable(char *s)
+{
+	char *c;
+
+	for (c = s; *c; c++)
+		if (!isprint((unsigned char)*c))
+			*c = '?';
+	return s;
+}
+
 static bool parse_lines(struct parser *p, const char *text, char *why,
 			size_t size)
 {
 	char *copy = strdup(text), *line = copy, *next;
 	unsigned int nr = 0;
 	bool ok = copy;
+	char start[40];
 
 	for (; ok && line && *line; line = next) {
 		size_t n = strcspn(line, "\r\n");
@@ -387,11 +492,15 @@ static bool parse_lines(struct parser *p, const char *text, char *why,
 			     line[n - 1]); n--)
 				line[n - 1] = '\0';
 		}
-		if (!*line)
+		if (!*line) {
+			p->table = SMART_NONE;
 			continue;
+		}
+		snprintf(start, sizeof(start), "%s", line);
 		if (!parse_line(p, line)) {
-			snprintf(why, size, "line %u is not of the format '%s'",
-				 nr, list_format_names[p->format]);
+			snprintf(why, size, "line %u ('%s') is not of the format '%s'",
+				 nr, printable(start),
+				 list_format_names[p->format]);
 			ok = false;
 		}
 	}
@@ -437,10 +546,14 @@ enum list_format list_guess(const char *text)
 	const char *p;
 
 	if (text[strspn(text, " \t\r\n")] == '{' || strstr(text, "smartctl") ||
-	    strstr(text, "LBA_of_first_error") || strstr(text, "ErrCount"))
+	    strstr(text, "LBA_of_first_error") || strstr(text, "ErrCount") ||
+	    strstr(text, "LBA_first_err") || strstr(text, "Failing_LBA"))
 		return LIST_SMARTCTL;
 	if (strstr(text, "ddrescue"))
 		return LIST_DDRESCUE;
+	if (!strncmp(text, "Bad-blocks on ", 14) ||
+	    !strncmp(text, "No bad-blocks list", 18))
+		return LIST_MD;
 	for (p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
 		char a[32], b[32], c[32], line[128];
 		int n;

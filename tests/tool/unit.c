@@ -12,6 +12,9 @@
 #include "kstat.h"
 #include "picture.h"
 #include "ranges.h"
+#include "targets.h"
+
+#include <sys/sysmacros.h>
 
 /* Its macro fail() would hide the tool's function. */
 #include <cmocka.h>
@@ -356,6 +359,68 @@ static void cells(void **state)
 	grid_free(&g);
 }
 
+/*--------------------------------------------------------------------
+ * Layers
+ *--------------------------------------------------------------------
+ */
+static char pieces[600];
+
+static void note_piece(void *arg, const struct leg *leg, u64 sector, u64 count,
+		       u64 offset)
+{
+	(void)arg;
+	sprintf(pieces + strlen(pieces), "%u:%llu+%llu@%llu ", minor(leg->dev),
+		(unsigned long long)sector, (unsigned long long)count,
+		(unsigned long long)offset);
+}
+
+static void check_pieces(const char *type, const char *params, u64 sector,
+			 u64 count, const char *want)
+{
+	struct spread_map m;
+
+	assert_true(target_map(&m, type, params));
+	pieces[0] = '\0';
+	spread_pieces(&m, sector, count, note_piece, NULL);
+	assert_string_equal(pieces, want);
+}
+
+static void targets(void **state)
+{
+	struct spread_map m = {
+		.spread = SPREAD_CHAIN, .nr = 2,
+		.leg = { { makedev(8, 1), 100, 50 }, { makedev(8, 2), 0, 50 } },
+	};
+
+	(void)state;
+	check_pieces("linear", "8:1 2048", 10, 5, "1:2058+5@0 ");
+	check_pieces("crypt", "aes-xts-plain64 :32:logon:x 0 8:2 4096 1 allow_discards",
+		     0, 8, "2:4096+8@0 ");
+	check_pieces("delay", "8:1 8 5 8:2 8 0", 0, 8, "1:8+8@0 ");
+	check_pieces("mirror", "core 2 1024 nosync 2 8:1 10 8:2 20 1 handle_errors",
+		     1, 2, "1:11+2@0 2:21+2@0 ");
+	check_pieces("raid", "raid1 3 0 region_size 1024 2 8:3 8:4 - -", 7, 1,
+		     "4:7+1@0 ");
+	/* Three stripes of 16 sectors: chunk 3 is the second one of the first. */
+	check_pieces("striped", "3 16 8:1 100 8:2 200 8:3 300", 40, 20,
+		     "3:308+8@0 1:116+12@8 ");
+	check_pieces("striped", "2 8 8:1 0 8:2 0", 0, 24,
+		     "1:0+8@0 2:0+8@8 1:8+8@16 ");
+	pieces[0] = '\0';
+	spread_pieces(&m, 40, 20, note_piece, NULL);
+	assert_string_equal(pieces, "1:140+10@0 2:0+10@10 ");
+
+	assert_false(target_map(&m, "thin", "8:1 1"));
+	assert_false(target_map(&m, "striped", "2 0 8:1 0 8:2 0"));
+	assert_false(target_map(&m, "striped", "2 8 8:1 0"));
+	assert_false(target_map(&m, "striped", "18446744073709551615 8 8:1 0"));
+	assert_false(target_map(&m, "linear", "/dev/sda 0"));
+	assert_false(target_map(&m, "linear", ""));
+	assert_false(target_map(&m, "mirror", "core 99999999999 1 2 8:1 0"));
+	assert_false(target_map(&m, "raid", "raid5_ls 1 128 3 - 8:1 - 8:2 - 8:3"));
+	assert_false(target_map(&m, "raid", "raid1 2 data_offset 8 1 - 8:1"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +435,7 @@ int main(void)
 		cmocka_unit_test(blocks),
 		cmocka_unit_test(long_lists),
 		cmocka_unit_test(cells),
+		cmocka_unit_test(targets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
