@@ -76,13 +76,15 @@ $(TOOL)/killer.so: tests/tool/killer.c
 	$(CC) -Wall -Wextra -Werror -O1 -shared -fPIC -o $@ $< -ldl
 
 .PHONY: check-tool-unit check-tool check-tool-power
-check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/dmremap.asan
+check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/dmremap.asan $(TOOL)/dmremap.fake tool
 	@export LSAN_OPTIONS=suppressions=tests/tool/lsan; s=0; \
 	for t in unit copy; do $(TOOL)/$$t || s=$$?; done >$(TOOL)/unit.out 2>&1; cat $(TOOL)/unit.out; \
 	p=$$(grep -c '^\[       OK \]' $(TOOL)/unit.out); f=$$(grep '^\[  FAILED  \] [a-z_]*$$' $(TOOL)/unit.out | sort -u | wc -l); \
 	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; \
 	tests/tool/property $(TOOL)/dmremap.asan >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
 	set -- $$(tail -n 1 $(TOOL)/property.out); p=$$((p + $$1)); f=$$((f + $$3)); \
+	tests/tool/face $(TOOL) >$(TOOL)/face.out 2>&1; cat $(TOOL)/face.out; \
+	set -- $$(tail -n 1 $(TOOL)/face.out); p=$$((p + $$1)); f=$$((f + $$3)); \
 	echo "$$p passed, $$f failed"; [ $$f = 0 ]
 
 check-tool: check-tool-unit

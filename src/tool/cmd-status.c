@@ -284,23 +284,30 @@ static void as_prometheus(FILE *f, const struct report *r, int nr)
 			r[d].health);
 	fprintf(f, "# HELP dmremap_info who is who\n# TYPE dmremap_info gauge\n");
 	for (d = 0; d < nr; d++) {
-		fprintf(f, "dmremap_info{name=\"%s\",main=\"%s\",spare=\"%s\",uuid=\"%s\",mode=\"%s\",breaker=\"%s\",identity=\"",
-			r[d].m.name, r[d].m.main_path, r[d].m.spare_path,
-			r[d].k.uuid, r[d].k.mode, r[d].k.breaker);
+		fprintf(f, "dmremap_info{name=\"%s\",uuid=\"%s\",mode=\"%s\",breaker=\"%s\",main=\"",
+			r[d].m.name, r[d].k.uuid, r[d].k.mode,
+			r[d].k.breaker);
+		prom_label(f, r[d].m.main_path);
+		fprintf(f, "\",spare=\"");
+		prom_label(f, r[d].m.spare_path);
+		fprintf(f, "\",identity=\"");
 		prom_label(f, r[d].k.identity);
 		fprintf(f, "\"} 1\n");
 	}
 	for (i = 0; i < KSTAT_NR; i++) {
 		const struct kstat_number *n = &kstat_numbers[i];
 		bool c = is_counter(n->name);
+		char name[64];
 
-		fprintf(f, "# HELP dmremap_%s%s %s\n# TYPE dmremap_%s%s %s\n",
-			n->name, c ? "_total" : "", n->help, n->name,
-			c ? "_total" : "", c ? "counter" : "gauge");
+		/* "_total" is for counters. */
+		snprintf(name, sizeof(name), "dmremap_%s%s",
+			 strcmp(n->name, "slots_total") ? n->name : "slots",
+			 c ? "_total" : "");
+		fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, n->help,
+			name, c ? "counter" : "gauge");
 		for (d = 0; d < nr; d++)
 			if (r[d].health != HEALTH_UNKNOWN)
-				fprintf(f, "dmremap_%s%s{name=\"%s\"} %llu\n",
-					n->name, c ? "_total" : "",
+				fprintf(f, "%s{name=\"%s\"} %llu\n", name,
 					r[d].m.name,
 					ULL(kstat_value(&r[d].k, i)));
 	}

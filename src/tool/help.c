@@ -7,6 +7,10 @@
 
 #include <unistd.h>
 
+#ifndef VERSION
+#define VERSION "0.1.0"
+#endif
+
 static const char *const groups[] = {
 	"Setting up", "Looking", "Looking after", "The spare, offline",
 	"Moving on", "Trying out",
@@ -16,10 +20,14 @@ static const char intro[] =
 	"dmremap looks after disks that are growing bad blocks. It sits on the device-mapper target dm-remap, which keeps the blocks that a failing main device can no longer write on a spare device, so that file systems above see a good disk. Everything that it shows comes from the kernel or from the spare; it keeps no database of its own.";
 
 static const char words[] =
-	"A main device is the disk that grows bad blocks, a spare device is where its substitutes are. A block is 4 KiB of the mapped device, a slot is a 4 KiB data block on the spare. A remapped sector has its data on the spare. A known bad block is one that the main device failed on; its next write goes to the spare. A lost sector is one whose only copy was on a slot that failed. To absorb is to turn a failed write into a remap, to evacuate is to move a block that still reads to the spare, to release is the way back. Sectors are always 512 bytes, counted from the start of the mapped device.";
+	"A main device is the disk that grows bad blocks, a spare device is where its substitutes are. A block is 4 KiB of the mapped device, a slot is a 4 KiB data block on the spare. A remapped sector has its data on the spare. A known bad block is one that the main device failed on: it may be unreadable, and its next write goes to the spare; of a block that is remapped in part, the rest is known bad. A lost sector is one whose only copy was on a slot that failed. To absorb is to turn a failed write into a remap, to rescue is to save a block whose read succeeded only when it was retried, to evacuate is to move a block that still reads to the spare, to release is the way back. Sectors are always 512 bytes, counted from the start of the mapped device.";
+
+/* For each command but those whose text tells it. */
+static const char exit_status[] =
+	"0 done, 1 wrong command line, 2 refused, 3 failed, 4 not confirmed, 5 interrupted.";
 
 static const char exits[] =
-	"0: done. 1: the command line is wrong. 2: a device, a file or a state is not as required. 3: the kernel or a device failed. 4: not confirmed. 5: interrupted; the same command takes the work up again. In the cases 1, 2 and 4 nothing was changed. status and check: 0 fine, 1 attention, 2 critical (check: 1 repairable, 2 not repairable), 3 cannot tell.";
+	"0: done. 1: the command line is wrong. 2: refused: a device, a file or a state is not as required. 3: the kernel or a device failed. 4: not confirmed. 5: interrupted; the same command takes the work up again. In the cases 1, 2 and 4 nothing was changed. status and check: 0 fine, 1 attention, 2 critical (check: 1 repairable, 2 not repairable), 3 cannot tell.";
 
 static void wrap(const char *text, unsigned int indent, unsigned int width)
 {
@@ -89,27 +97,59 @@ void help_command(const struct command *cmd)
 	}
 	if (cmd->examples)
 		printf("\nExamples\n%s", cmd->examples);
+	if (!cmd->unknown_rc) {
+		printf("\nExit status\n");
+		wrap(exit_status, 2, 76);
+	}
 }
 
 /*--------------------------------------------------------------------
  * Man page
  *--------------------------------------------------------------------
  */
+static void roff_char(char c, bool bol)
+{
+	if (bol && (c == '.' || c == '\''))
+		fputs("\\&", stdout);
+	if (c == '\\')
+		fputs("\\e", stdout);
+	else if (c == '-')
+		fputs("\\-", stdout);
+	else
+		putchar(c);
+}
+
+/* As it is: for examples and single words. */
 static void roff(const char *s)
 {
 	bool bol = true;
 
 	for (; *s; s++) {
-		if (bol && (*s == '.' || *s == '\''))
-			fputs("\\&", stdout);
-		if (*s == '\\')
-			fputs("\\e", stdout);
-		else if (*s == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*s);
+		roff_char(*s, bol);
 		bol = *s == '\n';
 	}
+}
+
+/* Text that is filled: short lines, as in a page that is written by hand. */
+static void roff_text(const char *s)
+{
+	unsigned int col = 0;
+
+	while (*s) {
+		size_t n = strcspn(s, " ");
+
+		if (col && col + 1 + n > 70) {
+			putchar('\n');
+			col = 0;
+		} else if (col) {
+			putchar(' ');
+			col++;
+		}
+		for (; n; n--, s++)
+			roff_char(*s, !col++);
+		s += strspn(s, " ");
+	}
+	putchar('\n');
 }
 
 static void para(const char *text)
@@ -120,8 +160,7 @@ static void para(const char *text)
 
 		if (line && *line) {
 			puts(".PP");
-			roff(line);
-			putchar('\n');
+			roff_text(line);
 		}
 		free(line);
 		text = nl;
@@ -154,13 +193,16 @@ static void man_command(const struct command *c)
 			printf("\\fP\"");
 		}
 		putchar('\n');
-		roff(o->help);
-		putchar('\n');
+		roff_text(o->help);
 	}
 	if (c->examples) {
-		puts(".PP\n.nf\n.RS");
+		puts(".PP\nExamples:\n.PP\n.nf\n.RS");
 		roff(c->examples);
 		puts(".RE\n.fi");
+	}
+	if (!c->unknown_rc) {
+		puts(".PP\nExit status:");
+		roff_text(exit_status);
 	}
 }
 
@@ -170,25 +212,26 @@ static void gen_man(void)
 	unsigned int g;
 
 	puts(".\\\" Made by 'dmremap --generate man' from the table of commands.");
-	puts(".TH DMREMAP 8 \"\" \"dm-remap\" \"System Administration\"");
+	puts(".TH DMREMAP 8 \"2026-11-24\" \"dm-remap " VERSION "\" \"System Administration\"");
 	puts(".SH NAME\ndmremap \\- look after a disk that is growing bad blocks");
 	puts(".SH SYNOPSIS\n.B dmremap\n.I COMMAND\n.RI [ OPTIONS ]\n.RI [ ARGUMENTS ]");
 	puts(".SH DESCRIPTION");
-	roff(intro);
-	puts("");
+	roff_text(intro);
 	puts(".SH WORDS");
-	roff(words);
-	puts("");
-	puts(".SH SIZES AND RANGES\nA SIZE is a number of bytes, or a number with a unit: s for sectors of 512 bytes, K, M, G, T for powers of 1024. A RANGE is START, START+COUNT or START\\-LAST, in sectors.");
+	roff_text(words);
+	puts(".SH SIZES AND RANGES");
+	roff_text("A SIZE is a number of bytes, or a number with a unit: s for sectors of 512 bytes, K, M, G, T for powers of 1024. A RANGE is START, START+COUNT or START-LAST, in sectors.");
 	puts(".SH COMMANDS");
 	for (g = 0; g < ARRAY_SIZE(groups); g++)
 		for (c = commands; *c; c++)
 			if (!strcmp((*c)->group, groups[g]))
 				man_command(*c);
 	puts(".SH EXIT STATUS");
-	roff(exits);
-	puts("");
-	puts(".SH FILES\n.TP\n.I /var/lib/dmremap\nhow far an interrupted scrub or detach has come; may be deleted at any time (DMREMAP_STATE names another folder)");
+	roff_text(exits);
+	puts(".SH FILES\n.TP\n.I /var/lib/dmremap");
+	roff_text("how far an interrupted scrub or detach has come; may be deleted at any time (DMREMAP_STATE names another folder)");
+	puts(".TP\n.I /etc/default/dmremap");
+	roff_text("DMREMAP_MONITOR: the options of dmremap-monitor.service; DMREMAP_METRICS: the file that dmremap-metrics.timer has written every minute");
 	puts(".SH SEE ALSO\n.BR dmsetup (8),\n.BR badblocks (8),\n.BR ddrescue (1),\n.BR smartctl (8)");
 }
 
@@ -196,6 +239,8 @@ static void gen_man(void)
  * Completions
  *--------------------------------------------------------------------
  */
+#define FORMATS	"badblocks ddrescue sectors md smartctl"
+
 static void gen_bash(void)
 {
 	const struct command *const *c;
@@ -213,7 +258,8 @@ static void gen_bash(void)
 			printf(" --%s", o->name);
 		puts("' ;;");
 	}
-	puts("\tesac\n\tif [[ $cur == -* ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W \"$opts\" -- \"$cur\")");
+	puts("\tesac\n\tif [[ ${COMP_WORDS[COMP_CWORD-1]} == --format ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W '" FORMATS "' -- \"$cur\")");
+	puts("\telif [[ $cur == -* ]]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W \"$opts\" -- \"$cur\")");
 	puts("\telse\n\t\tmapfile -t COMPREPLY < <(compgen -W \"$(dmremap list --names 2>/dev/null)\" -- \"$cur\"; compgen -f -- \"$cur\")");
 	puts("\tfi\n}\ncomplete -o filenames -F _dmremap dmremap");
 }
@@ -249,7 +295,8 @@ static void gen_zsh(void)
 			printf(" \\\n\t\t'--%s%s[", o->name, o->arg ? "=" : "");
 			zsh_quote(o->help);
 			printf("]%s%s%s'", o->arg ? ":" : "", o->arg ?: "",
-			       o->arg ? ":_files" : "");
+			       !o->arg ? "" : !strcmp(o->arg, "FORMAT") ?
+			       ":(" FORMATS ")" : ":_files");
 		}
 		puts(" \\\n\t\t'*:argument:{ compadd -a names; _files }' ;;");
 	}

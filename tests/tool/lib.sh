@@ -104,6 +104,7 @@ take_away() {
 	pkill -KILL -f oracle.py 2>/dev/null
 	cd /
 	for n in $(awk '$2 ~ "^/run/test/" { print $2 }' /proc/mounts); do umount -f "$n"; done
+	for n in /dev/md[0-9]*; do [ ! -b "$n" ] || mdadm -q --stop "$n"; done
 	vgchange -an >/dev/null 2>&1
 	for n in $(dmsetup ls --target dm-remap 2>/dev/null | awk '{ print $1 }'); do dmsetup resume "$n"; done
 	for _ in 1 2 3 4 5; do

@@ -38,7 +38,7 @@ follows() {
 	drop_caches
 	for n in 0 77 333 499; do
 		sectors_of $n >where
-		[ -s where ]
+		[ -s where ] || { echo "block $n of the file is nowhere on $1" >&2; return 1; }
 		while read -r s; do
 			expect 0 "sectors $s to $((s + 7)): $mnt/marked, bytes $((n * 4096)) to $((n * 4096 + 4095))" \
 				dmremap whose lab $s+8
@@ -67,7 +67,7 @@ parts_of() {
 			dmremap whose lab "$s+8"
 	done
 	umount mnt
-	[ $found -gt 0 ] && [ $found -lt 7 ]
+	[ $found -gt 0 ]
 }
 
 t_through_stripes() {
@@ -93,11 +93,10 @@ t_through_md() {
 		# Some kernels have no linear.
 		[ $level != linear ] || [ -d /sys/module/linear ] || continue
 		mdadm --create /dev/md7 --run --level=$level --raid-devices=2 $M/lab /dev/loop7 --metadata=1.2 >/dev/null 2>&1
-		if [ $level = raid0 ]; then
-			parts_of /dev/md7
-		else
-			follows /dev/md7
-		fi
+		case $level in
+		raid1) follows /dev/md7 ;;
+		*) parts_of /dev/md7 ;;
+		esac
 		mdadm --stop /dev/md7 >/dev/null 2>&1
 		mdadm -q --zero-superblock $M/lab /dev/loop7
 	done
