@@ -51,15 +51,15 @@ follows() {
 	dmremap release lab --all >/dev/null
 }
 
-# parts_of DEVICE: the same where a part of the file is beside our device
+# parts_of DEVICE BLOCKS: the same where a part of the file is beside our device
 parts_of() {
 	local n s found=0
 	mkdir -p mnt
 	mkfs.ext4 -q -b 4096 "$1" 2>/dev/null
 	mount "$1" mnt
-	marked_file mnt/marked 500
+	marked_file mnt/marked "$2"
 	drop_caches
-	for n in 0 150 163 166 200 300 499; do
+	for n in 0 150 163 166 200 300 499 $(($2 / 3)) $(($2 / 2)) $(($2 - 1)); do
 		s=$(sectors_of $n)
 		[ -n "$s" ] || continue
 		found=$((found + 1))
@@ -67,7 +67,7 @@ parts_of() {
 			dmremap whose lab "$s+8"
 	done
 	umount mnt
-	[ $found -gt 0 ]
+	[ $found -gt 0 ] || { echo "nothing of the file is on our device" >&2; return 1; }
 }
 
 t_through_stripes() {
@@ -79,7 +79,7 @@ t_through_stripes() {
 	truncate -s 64M /dev/shm/other.img
 	losetup /dev/loop7 /dev/shm/other.img
 	dmsetup create striped --table "0 98304 striped 3 64 $M/lab 128 /dev/loop7 0 $M/lab 65536"
-	parts_of $M/striped
+	parts_of $M/striped 5000
 	dmsetup remove striped
 }
 
@@ -95,7 +95,7 @@ t_through_md() {
 		mdadm --create /dev/md7 --run --level=$level --raid-devices=2 $M/lab /dev/loop7 --metadata=1.2 >/dev/null 2>&1
 		case $level in
 		raid1) follows /dev/md7 ;;
-		*) parts_of /dev/md7 ;;
+		*) parts_of /dev/md7 20000 ;;
 		esac
 		mdadm --stop /dev/md7 >/dev/null 2>&1
 		mdadm -q --zero-superblock $M/lab /dev/loop7
@@ -104,7 +104,8 @@ t_through_md() {
 
 # What cannot be followed says so, and what to do instead.
 t_mute_layers() {
-	pair
+	lab --size 160M
+	dmremap create lab $M/lab-main $M/lab-spare --yes >/dev/null
 	mkdir -p mnt
 	mkfs.btrfs -q -f $M/lab >/dev/null 2>&1
 	mount $M/lab mnt

@@ -61,16 +61,19 @@ t_list_and_find() {
 	refused 1 'give a device' dmremap find lab
 }
 
+# the cells of the map, without what is beside them
+grid() { dmremap map lab | grep -E '^ +[0-9.]+ [KMGT]?i?B ' | cut -c13-; }
+
 # 0, 10 and 100 000 bad blocks.
 t_many_blocks() {
 	dmremap lab create lab --ram --size 1G --spare-size 600M --bad 0 >/dev/null
 	dmremap create lab $M/lab-main $M/lab-spare --yes --breaker 0,0 >/dev/null
 	expect 0 '0 blocks on the spare' dmremap map lab
-	dmremap map lab | grep -q '[rRbBL]\{1,\}[.rRbBL]*$' && return 1
+	grid | grep -q '[rRbBL]' && return 1
 	dmremap evacuate lab 1000000+80 >/dev/null
-	[ "$(dmremap map lab | grep -E '^ +[0-9]' | grep -o 'r' | wc -l)" -ge 1 ]
+	grid | grep -q r
 	seq 0 20 2000000 >sectors
-	time expect 0 '' dmremap import lab sectors --format sectors --mark
+	expect 0 '' dmremap import lab sectors --format sectors --mark
 	[ "$(value known_bad)" -gt 99990 ]
 	[ "$(dmremap list lab | tail -n +2 | wc -l)" = "$(($(value known_bad) + $(value remappings)))" ]
 	expect 0 'many known bad' dmremap map lab
@@ -93,6 +96,36 @@ t_watch() {
 	grep -aq 'new bad blocks: ' out
 }
 
+# Mail goes through sendmail, the hook gets arguments: no shell reads any of it.
+t_monitor_mail() {
+	pair
+	dmremap lab hurt --at 800+8 --kind read,write >/dev/null
+	dd if=$M/lab of=/dev/null bs=4k skip=100 count=1 iflag=direct status=none 2>/dev/null || true
+	cat >/usr/sbin/sendmail <<'SH'
+#!/bin/sh
+{ printf 'called with %s\n' "$*"; cat; } >>/run/test/mail
+SH
+	cat >'/run/test/a hook; touch pwned' <<'SH'
+#!/bin/sh
+printf '%s arguments: %s|%s|%s\n' $# "$1" "$2" "$3" >/run/test/hooked
+SH
+	chmod +x /usr/sbin/sendmail '/run/test/a hook; touch pwned'
+	refused 1 'no address' dmremap monitor --once --mail "root
+Bcc: everybody"
+	expect 0 'Attention lab: 1 block is known bad' dmremap monitor --once --mail 'root@example.org' --hook '/run/test/a hook; touch pwned'
+	grep -qx 'called with -t -i' mail
+	grep -qx 'To: root@example.org' mail
+	grep -q '^Subject: dm-remap: Attention on .*lab' mail
+	grep -q "lab: 1 block is known bad: .*'dmremap whose lab --all'" mail
+	# A header, one empty line, a body.
+	[ "$(awk '/^$/ { print NR; exit }' mail)" = 4 ]
+	grep -q '^3 arguments: Attention|lab|1 block is known bad' hooked
+	[ ! -e pwned ]
+	# What cannot be run is a line, not the end.
+	rm /usr/sbin/sendmail
+	expect 0 'cannot run /usr/sbin/sendmail' dmremap monitor --once --mail root
+}
+
 t_monitor() {
 	pair
 	cat >hook <<'SH'
@@ -104,17 +137,38 @@ SH
 	expect 0 'Test lab' dmremap monitor --once --test --hook "$T/hook"
 	grep -q '^Test|lab|' events
 	"$D" monitor --interval 300 --hook "$T/hook" >/dev/null &
-	local pid=$! i
+	local pid=$!
 	sleep 2
 	dmremap lab hurt --at 800+80 --kind read,write >/dev/null
 	dd if=$M/lab of=/dev/null bs=4k skip=100 count=1 iflag=direct status=none 2>/dev/null || true
-	for i in $(seq 30); do ! grep -q '^KnownBad|lab|1 blocks' events || break; sleep 1; done
+	for _ in $(seq 30); do ! grep -q '^KnownBad|lab|1 blocks' events || break; sleep 1; done
 	grep -q '^KnownBad|lab|1 blocks' events
 	grep -q '^Attention|lab|' events
 	random $M/lab 2
-	for i in $(seq 30); do ! grep -q '^NewRemaps|lab|10 blocks' events || break; sleep 1; done
+	for _ in $(seq 30); do ! grep -q '^NewRemaps|lab|10 blocks' events || break; sleep 1; done
 	grep -q '^NewRemaps|lab|' events
 	dmremap close lab
 	kill -TERM $pid
 	wait $pid
+}
+
+# A block of which a retry saved some sectors is not fine: the rest is known bad.
+t_in_part() {
+	pair
+	random $M/lab
+	dmremap lab hurt --at 16001+2 --kind read,write >/dev/null
+	dmremap scrub lab >/dev/null
+	[ "$(value partial)" = 1 ] && [ "$(value known_bad)" = 0 ]
+	expect 1 'all but 1 block that may be unreadable' dmremap status
+	expect 0 '16000 .*remapped in part: 6 of 8 sectors, 2 known bad$' dmremap list lab --known-bad
+	[ "$(dmremap list lab --json | jq -c '.[0].known_bad')" = 6 ]
+	[ "$(dmremap export lab --unreadable)" = 16001-16002 ]
+	expect 0 'this sector is on the spare' dmremap find lab 16003
+	expect 0 'this sector is known bad' dmremap find lab 16002
+	expect 0 '0 blocks moved to the spare, 0 were there already, 1 could not be read' dmremap evacuate lab --partial
+	dmremap lab heal >/dev/null
+	expect 0 '1 blocks moved to the spare' dmremap evacuate lab --partial
+	[ "$(value partial)" = 0 ]
+	expect 0 'FINE' dmremap status
+	dd if="$(img main)" bs=512 skip=16000 count=8 status=none | cmp - <(dd if=$M/lab bs=512 skip=16000 count=8 iflag=direct status=none)
 }
