@@ -240,7 +240,7 @@ const struct command cmd_breaker = {
 	.group = "Looking after",
 	.synopsis = "NAME [close]",
 	.summary = "show or close the breaker",
-	.text = "When too many blocks fail in a short time, the breaker opens: that looks like a dead drive or a bad cable, and errors are handed on instead of filling the spare. When the cause is removed, close it.",
+	.text = "When too many blocks fail in a short time, the breaker opens: that looks like a dead drive or a bad cable, and errors are passed on instead of filling the spare. When the cause is removed, close it.",
 	.examples = "  dmremap breaker data\n  dmremap breaker data close\n",
 	.min_args = 1, .max_args = 2,
 	.run = breaker,

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -44,6 +45,23 @@ static void wait_for(pid_t pid, const char *what)
 		note("dmremap: %s failed (status %d)", what, status);
 }
 
+/* The child gets signals as they usually are: we ignore SIGPIPE. */
+static int spawn(pid_t *pid, char *argv[], posix_spawn_file_actions_t *fa)
+{
+	posix_spawnattr_t attr;
+	sigset_t set;
+	int e;
+
+	posix_spawnattr_init(&attr);
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attr, &set);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	e = posix_spawn(pid, argv[0], fa, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	return e;
+}
+
 static void send_mail(const char *to, const char *event, const char *name,
 		      const char *text)
 {
@@ -59,7 +77,7 @@ static void send_mail(const char *to, const char *event, const char *name,
 		return;
 	posix_spawn_file_actions_init(&fa);
 	posix_spawn_file_actions_adddup2(&fa, fds[0], STDIN_FILENO);
-	e = posix_spawn(&pid, argv[0], &fa, NULL, argv, environ);
+	e = spawn(&pid, argv, &fa);
 	posix_spawn_file_actions_destroy(&fa);
 	close(fds[0]);
 	if (e) {
@@ -82,7 +100,7 @@ static void run_hook(const char *hook, const char *event, const char *name,
 	char *argv[] = { (char *)hook, (char *)event, (char *)name,
 			 (char *)text, NULL };
 	pid_t pid;
-	int e = posix_spawn(&pid, hook, NULL, NULL, argv, environ);
+	int e = spawn(&pid, argv, NULL);
 
 	if (e)
 		note("dmremap: cannot run %s: %s", hook, strerror(e));

@@ -165,7 +165,7 @@ static void as_text(const struct report *r)
 	say("room", "%llu of %llu slots are free (%.3g %%), for %s of bad blocks; %llu went bad",
 	    ULL(k->slots_free), ULL(k->slots_total), free_percent(k),
 	    human_size(k->slots_free * 8), ULL(k->slots_bad));
-	say("history", "writes failed: %llu, blocks absorbed: %llu; reads failed: %llu, blocks rescued: %llu; errors handed on: %llu",
+	say("history", "writes failed: %llu, blocks absorbed: %llu; reads failed: %llu, blocks rescued: %llu; errors passed on: %llu",
 	    ULL(k->writes_failed), ULL(k->absorbed), ULL(k->reads_failed),
 	    ULL(k->rescued), ULL(k->propagated));
 	say("state", "mode %s, breaker %s, superblocks %llu/3, table copies %llu/2",

@@ -185,7 +185,7 @@ static void show(const struct watch *w, u64 interval)
 		 ULL(k->slots_total), k->mode, k->breaker);
 	y += put_wrapped(y, 2, 3, line);
 	if (room > 18) {
-		snprintf(line, sizeof(line), "writes failed %llu, absorbed %llu, reads failed %llu, rescued %llu, errors handed on %llu",
+		snprintf(line, sizeof(line), "writes failed %llu, absorbed %llu, reads failed %llu, rescued %llu, errors passed on %llu",
 			 ULL(k->writes_failed), ULL(k->absorbed),
 			 ULL(k->reads_failed), ULL(k->rescued),
 			 ULL(k->propagated));

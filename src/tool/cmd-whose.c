@@ -194,15 +194,12 @@ static void owner_piece(void *arg, u64 sector, u64 count, u64 offset)
 	size_t i;
 
 	(void)arg;
-	if (!ranges_touch(&whose.want, sector, count))
-		return;
-	for (i = 0; i < whose.want.nr; i++) {
+	for (i = ranges_after(&whose.want, sector); i < whose.want.nr &&
+	     whose.want.r[i].start < sector + count; i++) {
 		const struct range *w = &whose.want.r[i];
 		u64 from = max(w->start, sector);
 		u64 end = min(w->start + w->count, sector + count);
 
-		if (from >= end)
-			continue;
 		ranges_add(&whose.owned, from, end - from);
 		printf("sectors %llu to %llu: %s, bytes %llu to %llu\n",
 		       ULL(from), ULL(end - 1), whose.path,

@@ -83,10 +83,10 @@ enum health kstat_health(const struct kstat *k, const char *name, char *why,
 	if (!strcmp(k->mode, "fail"))
 		CRITICAL("the spare is gone: what is remapped cannot be read or written");
 	else if (strcmp(k->mode, "rw"))
-		CRITICAL("the spare takes no new blocks (mode %s): failed writes are handed on",
+		CRITICAL("the spare takes no new blocks (mode %s): failed writes are passed on",
 			 k->mode);
 	if (!strcmp(k->breaker, "open"))
-		CRITICAL("the breaker is open: too many blocks failed in a short time, errors are handed on ('dmremap breaker %s close')", name);
+		CRITICAL("the breaker is open: too many blocks failed in a short time, errors are passed on ('dmremap breaker %s close')", name);
 	if (k->lost_sectors)
 		CRITICAL("%llu sector%s lost: the only copy was on a slot that failed ('dmremap whose %s --all' names the files)",
 			 ULL(k->lost_sectors), is_or_are(k->lost_sectors), name);

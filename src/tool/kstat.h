@@ -22,7 +22,7 @@
 	X(reads_failed, "reads that a device failed") \
 	X(writes_failed, "writes that a device failed") \
 	X(absorbed, "blocks whose failed write was absorbed") \
-	X(propagated, "errors handed on to the caller") \
+	X(propagated, "errors passed on to the caller") \
 	X(rescued, "blocks saved by a retried read") \
 	X(evacuated, "blocks moved to the spare on request") \
 	X(released, "blocks moved back to the main device") \

@@ -311,7 +311,8 @@ int layers_file(int fd, dev_t to, piece_fn fn, void *arg, char *obstacle,
 
 			next = x->fe_logical + x->fe_length;
 			last = x->fe_flags & FIEMAP_EXTENT_LAST;
-			if (x->fe_flags & nowhere)
+			if (x->fe_flags & nowhere &&
+			    !(x->fe_flags & FIEMAP_EXTENT_DATA_ENCRYPTED))
 				continue;
 			e.file_offset = x->fe_logical >> 9;
 			layers_down(st.st_dev, to, x->fe_physical >> 9,

@@ -70,8 +70,7 @@ void ranges_free(struct ranges *rs)
 	memset(rs, 0, sizeof(*rs));
 }
 
-/* The first range that ends after @sector. */
-static size_t first_after(const struct ranges *rs, u64 sector)
+size_t ranges_after(const struct ranges *rs, u64 sector)
 {
 	size_t lo = 0, hi = rs->nr;
 
@@ -88,7 +87,7 @@ static size_t first_after(const struct ranges *rs, u64 sector)
 
 bool ranges_cover(const struct ranges *rs, u64 start, u64 count)
 {
-	size_t i = first_after(rs, start);
+	size_t i = ranges_after(rs, start);
 
 	return i < rs->nr && rs->r[i].start <= start &&
 	       start + count <= rs->r[i].start + rs->r[i].count;
@@ -96,7 +95,7 @@ bool ranges_cover(const struct ranges *rs, u64 start, u64 count)
 
 bool ranges_touch(const struct ranges *rs, u64 start, u64 count)
 {
-	size_t i = first_after(rs, start);
+	size_t i = ranges_after(rs, start);
 
 	return i < rs->nr && rs->r[i].start < start + count;
 }

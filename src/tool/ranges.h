@@ -22,6 +22,8 @@ void ranges_add_mask(struct ranges *rs, u64 start, u8 mask);
 /* Sort, and join what overlaps or is adjacent. */
 void ranges_tidy(struct ranges *rs);
 void ranges_free(struct ranges *rs);
+/* After tidying: the first range that ends after @sector. */
+size_t ranges_after(const struct ranges *rs, u64 sector);
 /* After tidying: is all of start..count in it? Is any? */
 bool ranges_cover(const struct ranges *rs, u64 start, u64 count);
 bool ranges_touch(const struct ranges *rs, u64 start, u64 count);
