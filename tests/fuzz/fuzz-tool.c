@@ -69,7 +69,7 @@ static void answers(const char *text)
 	char why[500];
 
 	if (kstat_parse(&k, text))
-		kstat_health(&k, why, sizeof(why));
+		kstat_health(&k, "x", why, sizeof(why));
 	if (kblocks_parse(&b, text))
 		free(b.b);
 }
