@@ -15,6 +15,7 @@ u32 *choices;
 u32 nr_choices;
 u32 *choice_max;
 bool tracing;
+const char *trace_prefix = "";
 
 static u64 next(void)
 {
@@ -73,7 +74,7 @@ void trace(const char *fmt, ...)
 	if (!tracing)
 		return;
 	va_start(args, fmt);
-	printf("%6llu  ", (unsigned long long)W.now);
+	printf("%s%6llu  ", trace_prefix, (unsigned long long)W.now);
 	vprintf(fmt, args);
 	putchar('\n');
 	va_end(args);

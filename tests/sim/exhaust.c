@@ -61,6 +61,21 @@ static void read_script(const char *path)
 	fclose(f);
 }
 
+/* A run that the random mode has made short: choices instead of a script. */
+static bool is_choices(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char text[1000] = "";
+	bool yes;
+
+	while (f && fgets(text, sizeof(text), f) && text[0] == '#')
+		;
+	yes = isdigit((unsigned char)text[0]);
+	if (f)
+		fclose(f);
+	return yes;
+}
+
 static void bad_line(const char *text)
 {
 	printf("what is \"%s\"?\n", text);
@@ -486,6 +501,19 @@ static void one_scenario(const char *path)
 	printf("%-40s %6llu I/Os, %8llu runs\n", path, ULLA(ios), ULLA(runs));
 }
 
+static void run_choices(const char *path)
+{
+	u32 nr;
+
+	list = calloc(1 << 20, sizeof(*list));
+	nr = read_list(path, list);
+	alarm(120);
+	choices_from_list(list, nr);
+	world_init();
+	run_random();
+	printf("%-40s %6u choices\n", path, nr);
+}
+
 /* -v: only tell the story of the script. */
 int exhaust_main(int argc, char **argv)
 {
@@ -501,7 +529,9 @@ int exhaust_main(int argc, char **argv)
 		fflush(NULL);
 		pid = fork();
 		if (!pid) {
-			if (tracing) {
+			if (is_choices(argv[i])) {
+				run_choices(argv[i]);
+			} else if (tracing) {
 				read_script(argv[i]);
 				run_script(NULL, 0);
 			} else {
@@ -517,7 +547,7 @@ int exhaust_main(int argc, char **argv)
 		failed++;
 		printf("%s fails\n", argv[i]);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 3 && !tracing &&
-		    !exhaust_stop) {
+		    !exhaust_stop && !is_choices(argv[i])) {
 			fflush(NULL);
 			pid = fork();
 			if (!pid) {

@@ -9,7 +9,7 @@
  *
  * Each run happens in a child process, so that whatever goes wrong in it is
  * seen and counted. A run that fails is made short and kept in the file named
- * at the end, which -r replays.
+ * at the end, which -x replays.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -52,7 +52,7 @@ void violation(const char *fmt, ...)
 	vsnprintf(S->why, sizeof(S->why), fmt, args);
 	va_end(args);
 	if (tracing || !quiet)
-		printf("VIOLATION: %s\n", S->why);
+		printf("%sVIOLATION: %s\n", trace_prefix, S->why);
 	fflush(stdout);
 	exhaust_note(S->notes);
 	S->nr = min_t(u32, nr_choices, MAX_SHARED);
@@ -195,21 +195,37 @@ static u32 shrink(u32 *list, u32 nr)
 	return nr;
 }
 
-static void save(const char *path, const u32 *list, u32 nr, const char *why)
+/* The choices, and in comments what comes of them. */
+static void save(const char *path, const u32 *list, u32 nr, u64 seed)
 {
 	FILE *f = fopen(path, "w");
+	pid_t pid;
 	u32 i;
 
 	if (!f)
 		return;
-	fprintf(f, "# %s\n", why);
+	fprintf(f, "# Seed %llu, made short. What happened:\n",
+		(unsigned long long)seed);
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		dup2(fileno(f), 1);
+		tracing = true;
+		trace_prefix = "#";
+		alarm(HANG_SECONDS);
+		choices_from_list(list, nr);
+		one_run();
+		exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	fseek(f, 0, SEEK_END);
 	for (i = 0; i < nr; i++)
 		fprintf(f, "%u%c", list[i], i % 20 == 19 ? '\n' : ' ');
 	fprintf(f, "\n");
 	fclose(f);
 }
 
-static u32 read_list(const char *path, u32 *list)
+u32 read_list(const char *path, u32 *list)
 {
 	FILE *f = fopen(path, "r");
 	u32 n = 0;
@@ -267,11 +283,12 @@ static void explain(u64 seed, int status)
 	nr = shrink(list, nr);
 	fails(list, nr);
 	printf(" -> %u\n", nr);
-	snprintf(path, sizeof(path), "build/sim/seed-%llu.case",
+	snprintf(path, sizeof(path), "build/sim/seed-%llu.txt",
 		 (unsigned long long)seed);
-	save(path, list, nr, S->why);
+	save(path, list, nr, seed);
 	show(list, nr);
-	printf("kept in %s; replay with build/sim/sim -v -r %s\n", path, path);
+	printf("written to %s; replay it with build/sim/sim -v -x %s, keep it in tests/sim/cases\n",
+	       path, path);
 	free(list);
 }
 

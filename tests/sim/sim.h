@@ -27,6 +27,7 @@ extern u32 *choices;			/* as they were taken */
 extern u32 nr_choices;
 void trace(const char *fmt, ...) __printf(1, 2);
 extern bool tracing;
+extern const char *trace_prefix;
 /* The run has shown that something is wrong. Does not return. */
 void violation(const char *fmt, ...) __printf(1, 2) __attribute__((__noreturn__));
 
@@ -193,6 +194,9 @@ int load(void);
 void crash_and_recover(bool may_crash_again);
 void verify_all(bool after_crash);
 void format_and_load(void);
+
+/* main.c */
+u32 read_list(const char *path, u32 *list);
 
 /* exhaust.c */
 /* What the script wants to happen once the engine has drained. */

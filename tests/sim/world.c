@@ -551,6 +551,9 @@ void dmr_env_complete(struct dmr_env *env, struct dmr_req *req,
 	W.now++;
 	trace("engine: #%llu part %u+%u: %u", (unsigned long long)p->uio->id,
 	      p->sector, p->sectors, status);
+	/* What allows it may be over when the rest of the bio ends. */
+	if (status != BLK_STS_OK && !must_absorb(p->uio))
+		p->uio->may_fail = true;
 	end_part(p, status);
 }
 
