@@ -4,8 +4,10 @@
  */
 #include "copy.h"
 
+#ifndef BATCH		/* The simulator makes both smaller. */
 #define BATCH	256	/* changes in one commit, a group more at most */
 #define GROUP	32U	/* blocks in one I/O */
+#endif
 
 struct entry {
 	u64 word;

@@ -4,6 +4,7 @@
  */
 #include "sim.h"
 #include "device.h"
+#include "env.h"
 
 /*--------------------------------------------------------------------
  * Errors
@@ -45,10 +46,14 @@ static bool is_meta(u64 sector)
 	return true;
 }
 
-static void blame(enum dmr_dev dev, u64 sector, u32 sectors)
+static void blame(u32 dev, u64 sector, u32 sectors)
 {
 	u32 i;
 
+	if (dev == NEW_SPARE) {
+		W.new_fault = true;
+		return;
+	}
 	if (dev == DMR_SPARE) {
 		W.any_spare_fault = true;
 		if (is_meta(sector) || W.disk[dev].dead)
@@ -63,7 +68,7 @@ static void blame(enum dmr_dev dev, u64 sector, u32 sectors)
 }
 
 /* An I/O of one block alone has found the medium bad. */
-static void found_bad(enum dmr_dev dev, u64 sector, u32 sectors)
+static void found_bad(u32 dev, u64 sector, u32 sectors)
 {
 	if (dev == DMR_MAIN && sector / 8 == (sector + sectors - 1) / 8)
 		W.cause[sector / 8] = 1;
@@ -89,13 +94,13 @@ static blk_status_t other_status(void)
 	return s[pick(ARRAY_SIZE(s))];
 }
 
-static blk_status_t transient(enum dmr_dev dev, bool read, u64 sector,
+static blk_status_t transient(u32 dev, bool read, u64 sector,
 			      u32 sectors)
 {
 	struct profile *f = &W.profile;
-	u32 rate = f->transient[dev][!read];
+	u32 rate = f->transient[!!dev][!read];
 
-	if (dev == DMR_SPARE && rate)
+	if (dev && rate)
 		rate = rate * (is_meta(sector) ? f->meta_errors :
 			       100 - f->meta_errors) / 50;
 	if (!W.faults || !chance(rate))
@@ -112,7 +117,7 @@ static blk_status_t transient(enum dmr_dev dev, bool read, u64 sector,
 	return medium_status();
 }
 
-blk_status_t device_begin(enum dmr_dev dev, bool read, u64 sector, u32 sectors)
+blk_status_t device_begin(u32 dev, bool read, u64 sector, u32 sectors)
 {
 	struct disk *d = &W.disk[dev];
 	u8 bad = read ? BAD_READ : BAD_WRITE;
@@ -154,7 +159,7 @@ bool device_takes(blk_status_t status)
 	return status == BLK_STS_OK || W.takes || pick(2);
 }
 
-blk_status_t device_flush(enum dmr_dev dev, u64 seq)
+blk_status_t device_flush(u32 dev, u64 seq)
 {
 	struct disk *d = &W.disk[dev];
 
@@ -163,7 +168,9 @@ blk_status_t device_flush(enum dmr_dev dev, u64 seq)
 		device_crash();
 	if (d->dead || W.ios == W.fail_at ||
 	    (W.faults && chance(W.profile.flush_error))) {
-		if (dev == DMR_SPARE)
+		if (dev == NEW_SPARE)
+			W.new_fault = true;
+		else if (dev == DMR_SPARE)
 			W.any_spare_fault = W.any_meta_fault = true;
 		else
 			W.any_main_odd = true;
@@ -216,33 +223,60 @@ void device_meanwhile(void)
 	}
 }
 
-static void trace_io(const struct dmr_io *io)
+static u32 disk_of(const struct dmr_env *env, enum dmr_dev dev)
+{
+	return dev == DMR_SPARE && env ? (u32)env->fd : dev;
+}
+
+/* A superblock of a copy, which is not to be found before it is complete. */
+static u8 *held(struct dmr_env *env, const struct dmr_io *io)
+{
+	unsigned int i;
+
+	if (env && env->hold && io->sectors == 8)
+		for (i = 0; i < DMR_NR_SUPERS; i++)
+			if (io->sector == env->held_at[i] * 8)
+				return env->held[i];
+	return NULL;
+}
+
+static void trace_io(struct dmr_env *env, const struct dmr_io *io)
 {
 	if (!tracing)
 		return;
 	trace("engine: %s%s%s %s %llu+%u: %u%s",
 	      (io->opf & REQ_OP_MASK) == REQ_OP_READ ? "read" : "write",
 	      io->opf & REQ_PREFLUSH ? " preflush" : "",
-	      io->opf & REQ_FUA ? " fua" : "", W.disk[io->dev].name,
+	      io->opf & REQ_FUA ? " fua" : "", W.disk[disk_of(env, io->dev)].name,
 	      (unsigned long long)io->sector, io->sectors, io->status,
 	      io->dev == DMR_MAIN ? "" : is_meta(io->sector) ? " (metadata)" :
 	      " (slot)");
 }
 
-static void exec_io(struct dmr_io *io, u64 flush_seq)
+static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 {
-	struct disk *d = &W.disk[io->dev];
+	u32 i, dev = disk_of(env, io->dev);
+	struct disk *d = &W.disk[dev];
 	bool read = (io->opf & REQ_OP_MASK) == REQ_OP_READ;
-	u8 data[512], *at;
-	u32 i;
+	u8 data[512], *at = held(env, io);
 
+	if (at) {
+		if (read)
+			memcpy(io->buf, at, DMR_BLOCK_SIZE);
+		else
+			memcpy(at, io->buf, DMR_BLOCK_SIZE);
+		io->status = BLK_STS_OK;
+		return;
+	}
 	if (io->opf & REQ_PREFLUSH) {
-		io->status = device_flush(io->dev, flush_seq);
+		io->status = device_flush(dev, flush_seq);
 		if (io->status != BLK_STS_OK)
 			return;
 		io->opf &= ~REQ_PREFLUSH;	/* see tear() */
 	}
-	io->status = device_begin(io->dev, read, io->sector, io->sectors);
+	io->status = device_begin(dev, read, io->sector, io->sectors);
+	if (!read && dev == DMR_SPARE && W.track)
+		memset(W.written[1] + io->sector, 1, io->sectors);
 	for (i = 0; i < io->sectors; i++) {
 		at = d->cur + (io->sector + i) * 512;
 		if (read) {
@@ -263,33 +297,34 @@ static void exec_io(struct dmr_io *io, u64 flush_seq)
 		disk_write(d, io->sector + i, data, (io->opf & REQ_FUA) &&
 			   io->status == BLK_STS_OK);
 	}
-	trace_io(io);
+	trace_io(env, io);
 }
 
 /* What the engine had in flight when the power went. */
 static struct dmr_io *pending;
 static u32 nr_pending;
+static struct dmr_env *pending_env;
 static bool done[DMR_BATCH + 64];
 
 void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 {
-	u64 seq[2] = { W.disk[0].seq, W.disk[1].seq };
+	u64 seq = W.disk[disk_of(env, DMR_SPARE)].seq;
 	unsigned int left = nr, i, n;
 	blk_opf_t opf;
 
-	(void)env;
 	if (nr > ARRAY_SIZE(done))
 		violation("too many I/Os at once");
 	memset(done, 0, nr);
 	pending = ios;
 	nr_pending = nr;
+	pending_env = env;
 	while (left) {
 		device_meanwhile();
 		n = pick(left);
 		for (i = 0; done[i] || n; i++)
 			n -= !done[i];
 		opf = ios[i].opf;
-		exec_io(&ios[i], seq[ios[i].dev]);
+		exec_io(env, &ios[i], seq);
 		ios[i].opf = opf;
 		done[i] = true;
 		left--;
@@ -306,10 +341,11 @@ static void tear(void)
 
 	for (i = 0; i < nr_pending; i++) {
 		struct dmr_io *io = &pending[i];
+		struct disk *d = &W.disk[disk_of(pending_env, io->dev)];
 
 		/* A flush comes before all of the data. */
 		if (done[i] || (io->opf & REQ_OP_MASK) == REQ_OP_READ ||
-		    W.disk[io->dev].dead || (io->opf & REQ_PREFLUSH))
+		    d->dead || held(pending_env, io) || (io->opf & REQ_PREFLUSH))
 			continue;
 		for (k = 0; k < io->sectors; k++) {
 			if (!pick(2))
@@ -319,8 +355,7 @@ static void tear(void)
 			else
 				req_sector_get(io->req, io->req_sector + k,
 					       data);
-			disk_write(&W.disk[io->dev], io->sector + k, data,
-				   W.every_pattern);
+			disk_write(d, io->sector + k, data, W.every_pattern);
 		}
 	}
 	nr_pending = 0;
@@ -337,13 +372,13 @@ void device_crash(void)
 
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
 {
-	u64 seq = W.disk[dev].seq;
+	u32 disk = disk_of(env, dev);
+	u64 seq = W.disk[disk].seq;
 	blk_status_t status;
 
-	(void)env;
 	device_meanwhile();
-	status = device_flush(dev, seq);
-	trace("engine: flush %s: %u", W.disk[dev].name, status);
+	status = device_flush(disk, seq);
+	trace("engine: flush %s: %u", W.disk[disk].name, status);
 	device_meanwhile();
 	return status;
 }
@@ -395,7 +430,10 @@ void dmr_env_log(struct dmr_env *env, enum dmr_log_level level,
 
 void dmr_env_random(struct dmr_env *env, void *buf, size_t size)
 {
-	(void)env;
+	if (env && env->uuid) {
+		memcpy(buf, env->uuid, size);
+		return;
+	}
 	memset(buf, 0x42, size);
 	/* No two areas are alike. */
 	memcpy(buf, &W.nr_uuids, sizeof(W.nr_uuids));

@@ -6,10 +6,10 @@
 #define DEVICE_H
 
 /* One I/O is about to be carried out: how will it end? The power may go. */
-blk_status_t device_begin(enum dmr_dev dev, bool read, u64 sector, u32 sectors);
+blk_status_t device_begin(u32 dev, bool read, u64 sector, u32 sectors);
 /* Does this sector of a write that ends with @status get to the disk? */
 bool device_takes(blk_status_t status);
-blk_status_t device_flush(enum dmr_dev dev, u64 seq);
+blk_status_t device_flush(u32 dev, u64 seq);
 /*
  * The power goes: what was in flight may have come anywhere, in part. Jumps to
  * W.crash.

@@ -128,7 +128,7 @@ static void spoil(const char *where, const char *how, u64 at, u32 n, bool good)
 	}
 }
 
-static void admin(const char *word, u64 a, u64 b)
+static void script_admin(const char *word, u64 a, u64 b)
 {
 	struct dmr_tally t = { 0 };
 	u64 done = 0;
@@ -256,7 +256,7 @@ static void run_line(const char *text)
 	} else {
 		if (sscanf(text, "%*s %llu %llu", &a, &b) < 1)
 			bad_line(text);
-		admin(word, a, b);
+		script_admin(word, a, b);
 	}
 }
 

@@ -14,7 +14,7 @@
  */
 
 /* No allocation of the core. */
-static bool no_memory(void)
+bool no_memory(void)
 {
 	if (!W.faults || !chance(W.profile.no_memory))
 		return false;
@@ -124,6 +124,13 @@ static void check_pairing(void)
 
 int load(void)
 {
+	if (W.have_new)
+		choose_spare();
+	return load_this();
+}
+
+int load_this(void)
+{
 	int r = activate();
 
 	if (r == -ENOMEM && W.no_memory) {
@@ -134,7 +141,7 @@ int load(void)
 		W.faults = faults;
 	}
 	check_refusal(r);
-	if (!r && !W.every_pattern && pick(16) == 1)
+	if (!r && !W.every_pattern && !W.have_new && pick(16) == 1)
 		check_pairing();
 	return r;
 }
@@ -157,6 +164,9 @@ void power_off(void)
 	world_drop_all();
 	disk_cut(&W.disk[DMR_MAIN]);
 	disk_cut(&W.disk[DMR_SPARE]);
+	if (W.have_new)
+		disk_cut(&W.disk[NEW_SPARE]);
+	replace_crashed();
 	/* It was only the cable. */
 	if (dead() && pick(2)) {
 		W.disk[0].dead = W.disk[0].gone = false;
@@ -282,7 +292,7 @@ void start_any(void)
 		    chance(200), false);
 }
 
-static void admin(void)
+void admin(void)
 {
 	u64 last = (W.main_sectors - 1) / 8;
 	u64 block = pick(2) ? pick(6) : pick(last + 1);
@@ -526,6 +536,8 @@ static void step(void)
 	} else if (what < 97) {
 		if (pick(4) == 3)
 			suspend_and_resume();
+		else if (pick(4) == 3)
+			replace_spare();
 		else
 			reload();
 	} else if (what < 98) {

@@ -119,9 +119,11 @@ struct profile {
 	u32 crash;		/* permille per step */
 };
 
+#define NEW_SPARE	2	/* that is to become the spare: see replace.c */
+
 struct world {
 	struct dmr_engine engine;
-	struct disk disk[2];
+	struct disk disk[3];
 	struct profile profile;
 	struct dmr_tuning tuning;
 	struct dmr_area area;
@@ -145,6 +147,10 @@ struct world {
 	bool any_main_odd;	/* an error not about the medium, or a death */
 	bool script_meta_fault;	/* the script has spoilt metadata */
 	bool no_memory;		/* an allocation has failed */
+	bool have_new;		/* there is a new spare beside the old one */
+	bool new_fault;		/* which has had an error */
+	bool track;		/* note what of the spare is written to ... */
+	u8 written[2][MAX_SPARE_BLOCKS * 8];	/* in the last and in this pass */
 	u64 fail_at;		/* this I/O fails; 0: none does */
 	bool fail_for_good;	/* and all later ones there */
 	u8 uuid[16];		/* of the area that was formatted last */
@@ -168,7 +174,7 @@ struct world {
 	u32 nr_uios;
 	u64 absorbed, rescued, replaced, crashes, reloads, reads_ok, errors;
 	u64 refused;
-	u64 returned, pairings;
+	u64 returned, pairings, replaced_spares;
 };
 
 extern struct world W;
@@ -191,9 +197,17 @@ void excuse_all(void);
 /* run.c */
 void run_random(void);
 int load(void);
+int load_this(void);			/* not any other one that is there */
+bool no_memory(void);
+void admin(void);
 void crash_and_recover(bool may_crash_again);
 void verify_all(bool after_crash);
 void format_and_load(void);
+
+/* replace.c */
+void replace_spare(void);
+void replace_crashed(void);
+void choose_spare(void);
 
 /* main.c */
 u32 read_list(const char *path, u32 *list);

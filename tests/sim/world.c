@@ -280,6 +280,8 @@ static blk_status_t exec_part(struct part *p)
 				u->res[p->sector - u->sector + i] =
 					read_tag(d->cur + at * 512UL);
 		} else if (device_takes(status)) {
+			if (W.track && p->dev == DMR_SPARE)
+				W.written[1][at] = 1;
 			fill_sector(data, tag_of(u, p->sector + i));
 			disk_write(d, at, data, u->fua &&
 				   status == BLK_STS_OK);
