@@ -44,7 +44,7 @@ SIM_SRC := $(CORE_SRC) $(SHIM_SRC) $(wildcard tests/sim/*.c) src/tool/copy.c
 SIM_DEFINES := -DDMR_RUN_BLOCKS=2 -DDMR_MAX_STAGED=40 -DDMR_BATCH=8 -DMIN_BUCKETS=64U \
 	       -DBATCH=16 -DGROUP=8U
 # The core's memory is given back when the power goes: see memory.c.
-SIM_CORE := -Dcalloc=sim_calloc -Dfree=sim_free
+SIM_CORE := -Dcalloc=sim_calloc -Drealloc=sim_realloc -Dfree=sim_free
 SIM_CFLAGS := $(USER_CFLAGS) -g -Itests/sim -Isrc/tool -D_GNU_SOURCE $(SIM_DEFINES)
 SIM_FAST_OBJ := $(patsubst %.c,$(BUILD)/sim/fast/%.o,$(SIM_SRC))
 SIM_SAFE_OBJ := $(patsubst %.c,$(BUILD)/sim/safe/%.o,$(SIM_SRC))
@@ -75,7 +75,7 @@ COVER_OBJ := $(patsubst %.c,$(BUILD)/sim/cover/%.o,$(SIM_SRC))
 
 $(BUILD)/sim/cover/%.o: %.c
 	@mkdir -p $(@D)
-	@$(CC) $(SIM_CFLAGS) -O0 --coverage $(if $(filter $(CORE)/%,$<),$(SIM_CORE)) -c -o $@ $<
+	@$(CC) $(SIM_CFLAGS) -O0 --coverage $(if $(filter src/core/% src/tool/%,$<),$(SIM_CORE)) -c -o $@ $<
 
 $(BUILD)/sim/sim-cover: $(COVER_OBJ)
 	@$(CC) $(SIM_CFLAGS) --coverage -o $@ $^
@@ -104,12 +104,12 @@ sim-programs: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
 $(BUILD)/sim/fast/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
-	@$(CC) $(SIM_CFLAGS) -O2 $(if $(filter $(CORE)/%,$<),$(SIM_CORE)) -c -o $@ $<
+	@$(CC) $(SIM_CFLAGS) -O2 $(if $(filter src/core/% src/tool/%,$<),$(SIM_CORE)) -c -o $@ $<
 
 $(BUILD)/sim/safe/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
-	@$(CC) $(SIM_CFLAGS) -O1 $(SANITIZE) $(if $(filter $(CORE)/%,$<),$(SIM_CORE)) -c -o $@ $<
+	@$(CC) $(SIM_CFLAGS) -O1 $(SANITIZE) $(if $(filter src/core/% src/tool/%,$<),$(SIM_CORE)) -c -o $@ $<
 
 $(BUILD)/sim/sim: $(SIM_FAST_OBJ)
 	@$(CC) $(SIM_CFLAGS) -O2 -o $@ $^

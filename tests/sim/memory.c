@@ -2,7 +2,8 @@
 /*
  * dm-remap simulator: a crash forgets all that was in memory.
  *
- * The core is compiled with calloc and free renamed to these.
+ * The core, and what is of the tool, is compiled with calloc, realloc and free
+ * renamed to these.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -10,10 +11,11 @@
 
 struct chunk {
 	struct chunk *next, *prev;
+	size_t size;
 	max_align_t data[];
 };
 
-static struct chunk head = { &head, &head };
+static struct chunk head = { &head, &head, 0 };
 
 void *sim_calloc(size_t n, size_t size)
 {
@@ -21,6 +23,7 @@ void *sim_calloc(size_t n, size_t size)
 
 	if (!c)
 		return NULL;
+	c->size = n * size;
 	c->next = head.next;
 	c->prev = &head;
 	head.next->prev = c;
@@ -37,6 +40,18 @@ void sim_free(void *p)
 	c->next->prev = c->prev;
 	c->prev->next = c->next;
 	free(c);
+}
+
+void *sim_realloc(void *p, size_t size)
+{
+	void *more = sim_calloc(1, size);
+
+	if (more && p) {
+		memcpy(more, p, min(size, container_of(p, struct chunk,
+						       data)->size));
+		sim_free(p);
+	}
+	return more;
 }
 
 void sim_free_all(void)

@@ -182,11 +182,7 @@ static void forget_copier(void)
 
 void replace_crashed(void)
 {
-	/* What is in the store is freed with the rest of the core's memory. */
-	free(copier.store);
-	copier.store = NULL;
-	free(copier.buf);
-	free(copier.taken);
+	/* Its memory is freed with the core's. */
 	memset(&copier, 0, sizeof(copier));
 	W.track = false;
 }

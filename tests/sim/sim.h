@@ -33,6 +33,7 @@ void violation(const char *fmt, ...) __printf(1, 2) __attribute__((__noreturn__)
 
 /* memory.c: what the core allocates, to be given back after a crash */
 void *sim_calloc(size_t n, size_t size);
+void *sim_realloc(void *p, size_t size);
 void sim_free(void *p);
 void sim_free_all(void);
 bool sim_nothing_allocated(void);
