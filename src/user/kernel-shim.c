@@ -6,6 +6,23 @@
 
 bool (*kernel_shim_fail_alloc)(void);
 
+#ifdef __x86_64__
+__attribute__((__target__("sse4.2")))
+static u32 crc32c_x86(u32 crc, const u8 *p, size_t len)
+{
+	u64 wide = crc, v;
+
+	for (; len >= 8; len -= 8, p += 8) {
+		memcpy(&v, p, 8);
+		wide = __builtin_ia32_crc32di(wide, v);
+	}
+	crc = wide;
+	while (len--)
+		crc = __builtin_ia32_crc32qi(crc, *p++);
+	return crc;
+}
+#endif
+
 /*
  * CRC32C, bit-reflected polynomial 0x82f63b78 (RFC 3720, appendix B.4), eight
  * bytes at a time: table[k] is for a byte that k others follow.
@@ -15,6 +32,10 @@ u32 crc32c(u32 crc, const void *data, size_t len)
 	static u32 table[8][256];
 	const u8 *p = data;
 
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2"))
+		return crc32c_x86(crc, p, len);
+#endif
 	if (!table[0][1]) {
 		for (u32 i = 0; i < 256; i++) {
 			u32 c = i;
