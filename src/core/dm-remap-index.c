@@ -15,10 +15,13 @@
  */
 #include "dm-remap-index.h"
 
-#define EMPTY		0U
+/* What a bucket holds below the bits of the hash. */
+#define EMPTY		0U	/* the whole bucket */
 #define REMOVED		1U
-#define SLOT_BIAS	2U
+#define FIRST_CODE	2U
 
+#define NR_VIRTUAL	(DMR_VIRTUAL_CHUNKS * (u32)DMR_CHUNK_WORDS)
+#define GROUP_SHIFT	3
 /* Fewer in the simulator. */
 #ifndef MIN_BUCKETS
 #define MIN_BUCKETS	1024U
@@ -30,12 +33,17 @@ static struct dmr_table *table_of(const struct dmr_index *ix)
 	return rcu_dereference_protected(ix->table, true);
 }
 
+static u64 hash_block(u64 block)
+{
+	return (block >> GROUP_SHIFT) * GOLDEN_RATIO_64;
+}
+
 static u32 first_bucket(const struct dmr_table *t, u64 block)
 {
 	/* Groups of eight are spread, the blocks of a group stay together. */
-	u64 n = (u64)hash_64(block >> 3, 32) * t->nr_buckets >> 32;
+	u64 n = (hash_block(block) >> 32) * t->nr_buckets >> 32;
 
-	n += block & 7;
+	n += block & (BIT(GROUP_SHIFT) - 1);
 	return n < t->nr_buckets ? n : n - t->nr_buckets;
 }
 
@@ -44,15 +52,41 @@ static u32 next_bucket(const struct dmr_table *t, u32 i)
 	return ++i < t->nr_buckets ? i : 0;
 }
 
+/*
+ * The bits of the hash that a block's bucket holds: those that say nothing about
+ * where it is; they differ within a group.
+ */
+static u32 tag_of(const struct dmr_table *t, u64 block)
+{
+	u32 member = (u32)block << (32 - GROUP_SHIFT);
+
+	return ((u32)hash_block(block) ^ member) & ~t->code_mask;
+}
+
+static u32 code_of(const struct dmr_table *t, u32 slot)
+{
+	if (slot >= DMR_VIRTUAL_SLOT)
+		slot += t->nr_real - DMR_VIRTUAL_SLOT;
+	return slot + FIRST_CODE;
+}
+
+static u32 slot_of(const struct dmr_table *t, u32 code)
+{
+	u32 slot = code - FIRST_CODE;
+
+	return slot < t->nr_real ? slot : slot - t->nr_real + DMR_VIRTUAL_SLOT;
+}
+
 static u32 search(const struct dmr_index *ix, const struct dmr_table *t,
 		  u64 block, u32 *at, u64 *word)
 {
-	u32 i = first_bucket(t, block);
-	u32 b, slot;
+	u32 i = first_bucket(t, block), tag = tag_of(t, block);
+	u32 b, code, slot;
 
 	while ((b = READ_ONCE(t->bucket[i])) != EMPTY) {
-		if (b != REMOVED) {
-			slot = b - SLOT_BIAS;
+		code = b ^ tag;
+		if (code <= t->code_mask && code != REMOVED) {
+			slot = slot_of(t, code);
 			*word = dmr_store_word(ix->store, slot);
 			if (dmr_word_state(*word) == DMR_LIVE &&
 			    dmr_word_block(*word) == block) {
@@ -76,14 +110,22 @@ u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word)
 		      word);
 }
 
-static struct dmr_table *alloc_table(u32 nr_buckets)
+/* With room to name all slots of the area, and more if that costs no bit. */
+static struct dmr_table *alloc_table(const struct dmr_store *store,
+				     u32 nr_buckets)
 {
+	u64 codes = store->sb.layout.nr_tables * DMR_TABLE_ENTRIES +
+		    FIRST_CODE + NR_VIRTUAL;
 	struct dmr_table *t;
 
 	t = kvzalloc(sizeof(*t) + (size_t)nr_buckets * sizeof(t->bucket[0]),
 		     GFP_KERNEL | __GFP_NOWARN);
-	if (t)
-		t->nr_buckets = nr_buckets;
+	if (!t)
+		return NULL;
+	t->nr_buckets = nr_buckets;
+	t->code_mask = BIT_ULL(fls64(codes - 1)) - 1;
+	t->nr_real = min_t(u64, DMR_VIRTUAL_SLOT,
+			   t->code_mask + 1ULL - FIRST_CODE - NR_VIRTUAL);
 	return t;
 }
 
@@ -99,7 +141,7 @@ int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 	ix->nr_regions = (blocks >> ix->region_shift) + 1;
 	ix->regions = kvcalloc(BITS_TO_LONGS(ix->nr_regions), sizeof(long),
 			       GFP_KERNEL);
-	t = alloc_table(MIN_BUCKETS);
+	t = alloc_table(store, MIN_BUCKETS);
 	if (!ix->regions || !t) {
 		kvfree(ix->regions);
 		kvfree(t);
@@ -119,19 +161,21 @@ void dmr_index_exit(struct dmr_index *ix)
 
 static int rebuild(struct dmr_index *ix, u32 nr_buckets)
 {
-	struct dmr_table *old = table_of(ix), *t = alloc_table(nr_buckets);
-	u32 i, b, at;
-	u64 word;
+	struct dmr_table *old = table_of(ix);
+	struct dmr_table *t = alloc_table(ix->store, nr_buckets);
+	u32 i, code, slot, at;
+	u64 word, block;
 
 	if (!t)
 		return -ENOMEM;
 	for (i = 0; i < old->nr_buckets; i++) {
-		b = old->bucket[i];
-		if (b == EMPTY || b == REMOVED)
+		code = old->bucket[i] & old->code_mask;
+		if (code < FIRST_CODE)
 			continue;
-		word = dmr_store_word(ix->store, b - SLOT_BIAS);
-		search(ix, t, dmr_word_block(word), &at, &word);
-		t->bucket[at] = b;
+		slot = slot_of(old, code);
+		block = dmr_word_block(dmr_store_word(ix->store, slot));
+		search(ix, t, block, &at, &word);
+		t->bucket[at] = tag_of(t, block) | code_of(t, slot);
 	}
 	rcu_assign_pointer(ix->table, t);
 	ix->used = ix->count;
@@ -143,18 +187,19 @@ static int rebuild(struct dmr_index *ix, u32 nr_buckets)
 int dmr_index_reserve(struct dmr_index *ix, u32 nr)
 {
 	struct dmr_table *t = table_of(ix);
+	bool nameable = dmr_store_slot_limit(ix->store) <= t->nr_real;
 	u64 wanted = (u64)ix->used + nr;
 	u64 buckets;
 
 	/* Four fifths full is full: a search stays short. */
-	if (wanted * 5 <= (u64)t->nr_buckets * 4)
+	if (nameable && wanted * 5 <= (u64)t->nr_buckets * 4)
 		return 0;
 	buckets = max_t(u64, t->nr_buckets,
 			((u64)ix->count + nr) * 3 / 2);
 	if (buckets <= U32_MAX && !rebuild(ix, buckets))
 		return 0;
 	/* Without memory it may become slower, but an empty one must remain. */
-	return wanted < t->nr_buckets ? 0 : -ENOMEM;
+	return nameable && wanted < t->nr_buckets ? 0 : -ENOMEM;
 }
 
 void dmr_index_insert(struct dmr_index *ix, u64 block, u32 slot)
@@ -169,7 +214,7 @@ void dmr_index_insert(struct dmr_index *ix, u64 block, u32 slot)
 	}
 	set_bit(block >> ix->region_shift, ix->regions);
 	/* A reader that sees the bucket must see the word, too. */
-	smp_store_release(&t->bucket[at], slot + SLOT_BIAS);
+	smp_store_release(&t->bucket[at], tag_of(t, block) | code_of(t, slot));
 }
 
 void dmr_index_stop_writes(struct dmr_index *ix)
@@ -186,11 +231,11 @@ void dmr_index_stop_writes(struct dmr_index *ix)
 void dmr_index_remove(struct dmr_index *ix, u64 block, u32 slot)
 {
 	struct dmr_table *t = table_of(ix);
-	u32 i, b;
+	u32 i, b, mine = tag_of(t, block) | code_of(t, slot);
 
 	for (i = first_bucket(t, block); (b = t->bucket[i]) != EMPTY;
 	     i = next_bucket(t, i)) {
-		if (b != slot + SLOT_BIAS)
+		if (b != mine)
 			continue;
 		WRITE_ONCE(t->bucket[i], REMOVED);
 		WRITE_ONCE(ix->count, ix->count - 1);

@@ -18,9 +18,18 @@
 
 #include "dm-remap-store.h"
 
+/**
+ * struct dmr_table - the hash table
+ * @code_mask: bits of a bucket that name the slot; the others hold bits of the
+ *	       block's hash, so that a search that meets other blocks need not
+ *	       look at their words
+ * @nr_real: slots that can be named; virtual ones come after them
+ */
 struct dmr_table {
 	u32 nr_buckets;
-	u32 bucket[];		/* slot + 2, or one of the two below */
+	u32 code_mask;
+	u32 nr_real;
+	u32 bucket[];
 };
 
 struct dmr_index {
@@ -68,7 +77,8 @@ void dmr_index_exit(struct dmr_index *ix);
 u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word);
 
 /**
- * dmr_index_reserve() - make sure that @nr blocks can be inserted
+ * dmr_index_reserve() - make sure that @nr blocks can be inserted, in any of the
+ * slots that are ready now
  * Return: 0 or -ENOMEM.
  */
 int dmr_index_reserve(struct dmr_index *ix, u32 nr);

@@ -142,10 +142,7 @@ static inline u64 div_u64_rem(u64 a, u32 b, u32 *rem)
 	return a / b;
 }
 
-static inline u32 hash_64(u64 v, unsigned int bits)
-{
-	return v * 0x61C8864680B583EBull >> (64 - bits);
-}
+#define GOLDEN_RATIO_64		0x61C8864680B583EBull
 
 static inline void *memchr_inv(const void *p, int c, size_t n)
 {

@@ -137,7 +137,7 @@ static void collisions(void **state)
 	(void)state;
 	new_index(&s, &ix, 3000);
 	for (block = 0; block < BLOCKS && n < 500; block += 8) {
-		at = (u64)hash_64(block >> 3, 32) * 1024 >> 32;
+		at = ((block >> 3) * GOLDEN_RATIO_64 >> 32) * 1024 >> 32;
 		if (at > 40 && at < 1000)
 			continue;
 		b[n++] = block;
@@ -180,6 +180,46 @@ static void without_memory(void **state)
 	dmr_index_exit(&ix);
 	assert_int_equal(dmr_index_init(&ix, &s.store, BLOCKS), -ENOMEM);
 	ram_allow_all_allocs();
+	spare_free(&s);
+}
+
+/* A block in any slot is found, also after a slot came that had no name before. */
+static void names(void **state)
+{
+	struct dmr_index ix;
+	struct spare s;
+	u64 word;
+	u32 n, virt, limit, found;
+
+	(void)state;
+	new_index(&s, &ix, 3000);
+	limit = dmr_store_slot_limit(&s.store);
+	ix.table->nr_real = limit - 1;
+	ram_allow_allocs(0);
+	assert_int_equal(dmr_index_reserve(&ix, 1), -ENOMEM);
+	ram_allow_all_allocs();
+	/* All but the last slot, and virtual ones in between. */
+	for (n = 0; n < 700; n += 2) {
+		put(&s, &ix, n * 3, dmr_store_alloc(&s.store));
+		virt = dmr_store_alloc_virtual(&s.store);
+		assert_in_range(virt, DMR_VIRTUAL_SLOT, DMR_NO_SLOT - 1);
+		put(&s, &ix, n * 3 + 1, virt);
+	}
+	put(&s, &ix, 5000, limit - 2);
+	for (n = 0; n < 6000; n++)
+		check_block(&ix, n);
+	assert_int_equal(dmr_index_reserve(&ix, 1), 0);
+	assert_in_range(ix.table->nr_real, limit, DMR_VIRTUAL_SLOT);
+	put(&s, &ix, 5001, limit - 1);
+	for (n = 0; n < 6000; n++)
+		check_block(&ix, n);
+	for (n = 0; n < 700; n += 2)
+		drop(&s, &ix, n * 3 + 1);
+	for (n = 0; n < 6000; n++)
+		check_block(&ix, n);
+	found = dmr_index_find(&ix, 5001, &word);
+	assert_int_equal(found, limit - 1);
+	dmr_index_exit(&ix);
 	spare_free(&s);
 }
 
@@ -340,6 +380,7 @@ int main(void)
 		cmocka_unit_test(growth_and_memory),
 		cmocka_unit_test(collisions),
 		cmocka_unit_test(without_memory),
+		cmocka_unit_test(names),
 		cmocka_unit_test(regions),
 		cmocka_unit_test(every_mask),
 		cmocka_unit_test(large_ranges),
