@@ -10,6 +10,8 @@
  *   was there when it began.
  * - The word of a slot is published before the bucket that names it.
  * - A slot gets a word for another block only after a grace period.
+ * - A block's bits are in the filter before its bucket names it, and stay until
+ *   the table goes.
  * - A new table is filled before it is published, and the old one freed after a
  *   grace period.
  */
@@ -26,6 +28,8 @@
 #ifndef MIN_BUCKETS
 #define MIN_BUCKETS	1024U
 #endif
+/* With a table two thirds full, one block in 25 passes without being there. */
+#define FILTER_BITS	6	/* for each bucket */
 #define MAX_REGION_BITS	BIT(21)
 
 static struct dmr_table *table_of(const struct dmr_index *ix)
@@ -110,11 +114,22 @@ u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word)
 		      word);
 }
 
-/* With room to name all slots of the area, and more if that costs no bit. */
-static struct dmr_table *alloc_table(const struct dmr_store *store,
-				     u32 nr_buckets)
+static void free_table(struct dmr_table *t)
 {
-	u64 codes = store->sb.layout.nr_tables * DMR_TABLE_ENTRIES +
+	if (t)
+		kvfree(t->filter);
+	kvfree(t);
+}
+
+static void pass_all(struct dmr_table *t)
+{
+	memset(t->filter, 0xff, t->nr_filter * sizeof(t->filter[0]));
+}
+
+/* With room to name all slots of the area, and more if that costs no bit. */
+static struct dmr_table *alloc_table(const struct dmr_index *ix, u32 nr_buckets)
+{
+	u64 codes = ix->store->sb.layout.nr_tables * DMR_TABLE_ENTRIES +
 		    FIRST_CODE + NR_VIRTUAL;
 	struct dmr_table *t;
 
@@ -122,11 +137,29 @@ static struct dmr_table *alloc_table(const struct dmr_store *store,
 		     GFP_KERNEL | __GFP_NOWARN);
 	if (!t)
 		return NULL;
+	t->nr_filter = (u64)nr_buckets * FILTER_BITS / 64 + 1;
 	t->nr_buckets = nr_buckets;
 	t->code_mask = BIT_ULL(fls64(codes - 1)) - 1;
 	t->nr_real = min_t(u64, DMR_VIRTUAL_SLOT,
 			   t->code_mask + 1ULL - FIRST_CODE - NR_VIRTUAL);
+	t->filter = kvcalloc(t->nr_filter, sizeof(u64),
+			     GFP_KERNEL | __GFP_NOWARN);
+	if (!t->filter) {
+		free_table(t);
+		return NULL;
+	}
+	if (ix->no_writes)
+		pass_all(t);
 	return t;
+}
+
+static void put(struct dmr_table *t, u32 at, u64 block, u32 slot)
+{
+	u64 *filter = &t->filter[dmr_filter_word(t, block)];
+
+	WRITE_ONCE(*filter, *filter | dmr_filter_bits(block));
+	/* A reader that sees the bucket must see the word, too. */
+	smp_store_release(&t->bucket[at], tag_of(t, block) | code_of(t, slot));
 }
 
 int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
@@ -141,10 +174,10 @@ int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 	ix->nr_regions = (blocks >> ix->region_shift) + 1;
 	ix->regions = kvcalloc(BITS_TO_LONGS(ix->nr_regions), sizeof(long),
 			       GFP_KERNEL);
-	t = alloc_table(store, MIN_BUCKETS);
+	t = alloc_table(ix, MIN_BUCKETS);
 	if (!ix->regions || !t) {
 		kvfree(ix->regions);
-		kvfree(t);
+		free_table(t);
 		ix->regions = NULL;
 		return -ENOMEM;
 	}
@@ -154,7 +187,7 @@ int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 
 void dmr_index_exit(struct dmr_index *ix)
 {
-	kvfree(table_of(ix));
+	free_table(table_of(ix));
 	kvfree(ix->regions);
 	memset(ix, 0, sizeof(*ix));
 }
@@ -162,7 +195,7 @@ void dmr_index_exit(struct dmr_index *ix)
 static int rebuild(struct dmr_index *ix, u32 nr_buckets)
 {
 	struct dmr_table *old = table_of(ix);
-	struct dmr_table *t = alloc_table(ix->store, nr_buckets);
+	struct dmr_table *t = alloc_table(ix, nr_buckets);
 	u32 i, code, slot, at;
 	u64 word, block;
 
@@ -175,12 +208,12 @@ static int rebuild(struct dmr_index *ix, u32 nr_buckets)
 		slot = slot_of(old, code);
 		block = dmr_word_block(dmr_store_word(ix->store, slot));
 		search(ix, t, block, &at, &word);
-		t->bucket[at] = tag_of(t, block) | code_of(t, slot);
+		put(t, at, block, slot);
 	}
 	rcu_assign_pointer(ix->table, t);
 	ix->used = ix->count;
 	dmr_env_synchronize(ix->store->env);
-	kvfree(old);
+	free_table(old);
 	return 0;
 }
 
@@ -213,8 +246,7 @@ void dmr_index_insert(struct dmr_index *ix, u64 block, u32 slot)
 		WRITE_ONCE(ix->count, ix->count + 1);
 	}
 	set_bit(block >> ix->region_shift, ix->regions);
-	/* A reader that sees the bucket must see the word, too. */
-	smp_store_release(&t->bucket[at], tag_of(t, block) | code_of(t, slot));
+	put(t, at, block, slot);
 }
 
 void dmr_index_stop_writes(struct dmr_index *ix)
@@ -225,6 +257,7 @@ void dmr_index_stop_writes(struct dmr_index *ix)
 	/* Or else some lookups would not come to dmr_index_route_slow(). */
 	for (i = 0; i < ix->nr_regions; i++)
 		set_bit(i, ix->regions);
+	pass_all(table_of(ix));
 	ix->count++;
 }
 

@@ -4,9 +4,9 @@
  *
  * The index is a hash table from blocks to slots with open addressing, which
  * readers search without a lock, behind a bitmap of the regions of the main
- * device that hold any such block. Eight adjacent blocks hash to adjacent
- * buckets, so that a large I/O touches few cache lines. An insertion allocates
- * nothing; the table grows ahead of time, into a new one.
+ * device that hold any such block, and a filter of such blocks. Eight adjacent
+ * blocks hash to adjacent buckets, so that a large I/O touches few cache lines.
+ * An insertion allocates nothing; the table grows ahead of time, into a new one.
  *
  * What a bucket says is only a hint: the word of the slot tells which block
  * the slot is for. Readers hold rcu_read_lock() from the lookup until they
@@ -20,12 +20,17 @@
 
 /**
  * struct dmr_table - the hash table
+ * @filter: three bits for each block that is, or was, in the table, in one word;
+ *	    where one of them is missing, there is no such block
+ * @nr_filter: words of it
  * @code_mask: bits of a bucket that name the slot; the others hold bits of the
  *	       block's hash, so that a search that meets other blocks need not
  *	       look at their words
  * @nr_real: slots that can be named; virtual ones come after them
  */
 struct dmr_table {
+	u64 *filter;
+	u32 nr_filter;
 	u32 nr_buckets;
 	u32 code_mask;
 	u32 nr_real;
@@ -137,11 +142,46 @@ static inline bool dmr_index_is_main(const struct dmr_index *ix, u64 sector,
 		dmr_index_region_empty(ix, first));
 }
 
+/* Groups of eight blocks share a word of the filter. */
+static inline u32 dmr_filter_word(const struct dmr_table *t, u64 block)
+{
+	return ((block >> 3) * GOLDEN_RATIO_64 >> 32) * t->nr_filter >> 32;
+}
+
+static inline u64 dmr_filter_bits(u64 block)
+{
+	u32 n = block * GOLDEN_RATIO_64 >> 8;
+
+	return BIT_ULL(n & 63) | BIT_ULL(n >> 6 & 63) | BIT_ULL(n >> 12 & 63);
+}
+
+/**
+ * dmr_index_lacks() - is an I/O to a single block sure to be on main?
+ *
+ * Looks at the filter, after dmr_index_is_main() has looked at the regions: most
+ * blocks of a region that holds some are not in the index.
+ *
+ * Context: any; rcu_read_lock() or rcu_read_lock_sched().
+ * Return: true if so; false if not, or if it is not known.
+ */
+static inline bool dmr_index_lacks(const struct dmr_index *ix, u64 sector,
+				   u32 sectors)
+{
+	const struct dmr_table *t = rcu_dereference_check(ix->table, true);
+	u64 block = sector >> DMR_BLOCK_SECTOR_SHIFT;
+	u64 bits = dmr_filter_bits(block);
+
+	return (sector & (DMR_BLOCK_SECTORS - 1)) + sectors <=
+	       DMR_BLOCK_SECTORS &&
+	       (READ_ONCE(t->filter[dmr_filter_word(t, block)]) & bits) != bits;
+}
+
 static inline void dmr_index_route(const struct dmr_index *ix, enum req_op op,
 				   u64 sector, u32 sectors,
 				   struct dmr_route *route)
 {
-	if (dmr_index_is_main(ix, sector, sectors)) {
+	if (dmr_index_is_main(ix, sector, sectors) ||
+	    dmr_index_lacks(ix, sector, sectors)) {
 		route->place = DMR_TO_MAIN;
 		route->sectors = sectors;
 		return;

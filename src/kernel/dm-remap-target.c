@@ -145,6 +145,18 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 	}
 }
 
+/* A read near a remapped block: for reads that are none, no more is done. */
+static noinline bool read_is_main(struct dmr_target *t, sector_t sector,
+				  u32 sectors)
+{
+	bool r;
+
+	rcu_read_lock_sched();
+	r = dmr_index_lacks(&t->engine.index, sector, sectors);
+	rcu_read_unlock_sched();
+	return r;
+}
+
 /*
  * Nearly every bio goes to main as it is: this much and no more is done for it.
  * A grace period waits for rcu_read_lock_sched(), too, which costs less. A read
@@ -158,7 +170,8 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 	struct dmr_bio *b;
 
 	if (bio_op(bio) == REQ_OP_READ) {
-		if (!dmr_index_is_main(&t->engine.index, sector, sectors))
+		if (!dmr_index_is_main(&t->engine.index, sector, sectors) &&
+		    !read_is_main(t, sector, sectors))
 			return map_slow(t, bio, sector);
 		b = dmr_bio_of(bio);
 		b->counted = false;
@@ -169,7 +182,8 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 		b = dmr_bio_of(bio);
 		rcu_read_lock_sched();
 		dmr_inflight_epoch(&t->env, b);
-		if (!dmr_index_is_main(&t->engine.index, sector, sectors)) {
+		if (!dmr_index_is_main(&t->engine.index, sector, sectors) &&
+		    !dmr_index_lacks(&t->engine.index, sector, sectors)) {
 			rcu_read_unlock_sched();
 			return map_slow(t, bio, sector);
 		}
