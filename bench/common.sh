@@ -6,6 +6,11 @@
 
 bench=$LAB_TOP/build/bench
 loop=/sys/kernel/debug/bio-loop
+# In user-mode Linux, time is real; figures have names of their own there.
+# shellcheck disable=SC2034
+native=
+# shellcheck disable=SC2034
+[[ $LAB_KERNEL != *uml* ]] || native=native.
 
 die() { echo "bench: $*" >&2; exit 1; }
 
@@ -21,6 +26,7 @@ nulldev() {
 	shift 2
 
 	modprobe null_blk nr_devices=0
+	mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
 	mkdir "$dir"
 	echo "$mib" >"$dir/size"
 	for a in irqmode=0 blocksize=512 submit_queues=1 "$@"; do
@@ -51,17 +57,21 @@ load_loop() {
 	insmod "$bench/bio-loop-$LAB_KERNEL.ko" || die "cannot load bio-loop"
 }
 
-# bio_loop DEVICE read|write PATTERN COUNT N: sets cycles and ns, for one bio
+# bio_loop DEVICE read|write PATTERN COUNT N: sets cycles, ns and mean (ns), for one bio
 # shellcheck disable=SC2034
 bio_loop() {
 	local dev
 
 	dev=$(readlink -f "$1")
 	echo "$dev $2 $3 $4 $(sectors_of "$dev") $5" >$loop || die "bio-loop $*"
-	read -r cycles ns _ _ <$loop
+	read -r cycles ns mean <$loop
 	cycles=$((cycles / 100)).$(printf %02d $((cycles % 100)))
 	ns=$((ns / 100)).$(printf %02d $((ns % 100)))
+	mean=$((mean / 100)).$(printf %02d $((mean % 100)))
 }
+
+# median: of the numbers on standard input
+median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 # calc FORMAT EXPRESSION
 calc() { awk "BEGIN { printf \"$1\", $2 }"; }

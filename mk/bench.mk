@@ -6,24 +6,27 @@
 #   make bench-guard               the cost of one healthy bio has not grown; under a minute
 
 BENCH_KVER = $(or $(KVER),6.1)
-BENCH_SRC := bench/mkspare.c $(STORE_SRC) $(CORE)/dm-remap-index.c src/user/kernel-shim.c
+BENCH_PROGS := $(BUILD)/bench/mkspare $(BUILD)/bench/lookup
+BENCH_SRC := bench/file-env.c $(STORE_SRC) $(CORE)/dm-remap-index.c src/user/kernel-shim.c
 
 .PHONY: bench
 bench: bench-build
+	@lab/setup -q bench
 	@bench/run -k $(BENCH_KVER) $(BENCH)
 
 .PHONY: bench-guard
 bench-guard: bench-build
 	@bench/run -k $(BENCH_KVER) guard
 
+# What the parts need beyond that, bench/run sets up.
 .PHONY: bench-build
 bench-build:
-	@lab/setup build vm kernels:$(BENCH_KVER)
+	@lab/setup -q build vm kernels:$(BENCH_KVER)
 	@mk/module build $(BENCH_KVER)
-	@$(MAKE) --no-print-directory $(BUILD)/bench/mkspare
+	@$(MAKE) --no-print-directory $(BENCH_PROGS)
 	@bench/bio-loop/build $(BENCH_KVER)
 
-$(BUILD)/bench/mkspare: $(BENCH_SRC) bench/pattern.h $(wildcard $(CORE)/*.h src/user/*.h)
+$(BENCH_PROGS): $(BUILD)/bench/%: bench/%.c $(BENCH_SRC) $(wildcard bench/*.h $(CORE)/*.h src/user/*.h)
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
-	@$(CC) $(filter-out -MMD -MP,$(USER_CFLAGS)) $(CFLAGS) -o $@ $(BENCH_SRC)
+	@$(CC) $(filter-out -MMD -MP,$(USER_CFLAGS)) $(CFLAGS) -o $@ $(filter %.c,$^)

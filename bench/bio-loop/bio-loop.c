@@ -4,14 +4,15 @@
  *
  * Write to /sys/kernel/debug/bio-loop:
  *
- *   <device> read|write random|set|clustered <count> <sectors> <n>
+ *   <device> read|write random|set|clustered|fresh <count> <sectors> <n>
  *
  * and that many 4 KiB bios are made, submitted and awaited, one after the
  * other, within the first <sectors> (a power of two, in 4 KiB blocks) of the
  * device. "random" takes any block; "set" and "clustered" one of the <n> blocks
- * that bench/mkspare puts on a spare. Reading the file gives
+ * that bench/mkspare puts on a spare; "fresh" the ones it would put there next.
+ * Reading the file gives
  *
- *   <cycles> <ns> <least cycles> <most cycles>
+ *   <cycles> <ns> <mean ns>
  *
  * for one bio, in hundredths: the first two are medians over groups of 256
  * bios, which an interrupt now and then does not change. When QEMU counts
@@ -58,9 +59,11 @@ static int one_bio(struct block_device *bdev, blk_opf_t opf, struct page *page,
 	return r;
 }
 
-static u64 pick(const char *pattern, u64 random, u64 blocks, u64 n)
+static u64 pick(const char *pattern, u64 random, u64 i, u64 blocks, u64 n)
 {
 	switch (pattern[0]) {
+	case 'f':
+		return pattern_scattered(n + i, ilog2(blocks));
 	case 's':
 		return pattern_scattered(random % n, ilog2(blocks));
 	case 'c':
@@ -81,7 +84,7 @@ static int measure(struct block_device *bdev, blk_opf_t opf,
 		   const char *pattern, u32 groups, u64 blocks, u64 n)
 {
 	u64 *cycles = kvcalloc(groups, 2 * sizeof(u64), GFP_KERNEL);
-	u64 *ns = cycles + groups, random = 88172645463325252ULL, t0, c0;
+	u64 *ns = cycles + groups, random = 88172645463325252ULL, t0, c0, sum = 0;
 	u64 *todo = kmalloc_array(GROUP, sizeof(u64), GFP_KERNEL);
 	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	u32 g, i;
@@ -92,7 +95,8 @@ static int measure(struct block_device *bdev, blk_opf_t opf,
 			random ^= random << 13;
 			random ^= random >> 7;
 			random ^= random << 17;
-			todo[i] = pick(pattern, random, blocks, n);
+			todo[i] = pick(pattern, random, g * GROUP + i, blocks,
+				       n);
 		}
 		t0 = ktime_get_ns();
 		c0 = get_cycles();
@@ -100,14 +104,14 @@ static int measure(struct block_device *bdev, blk_opf_t opf,
 			r = one_bio(bdev, opf, page, todo[i]);
 		cycles[g] = (get_cycles() - c0) * 100 / GROUP;
 		ns[g] = (ktime_get_ns() - t0) * 100 / GROUP;
+		sum += ns[g];
 		cond_resched();
 	}
 	if (!r) {
 		sort(cycles, groups, sizeof(u64), by_value, NULL);
 		sort(ns, groups, sizeof(u64), by_value, NULL);
-		snprintf(result, sizeof(result), "%llu %llu %llu %llu\n",
-			 cycles[groups / 2], ns[groups / 2], cycles[0],
-			 cycles[groups - 1]);
+		snprintf(result, sizeof(result), "%llu %llu %llu\n",
+			 cycles[groups / 2], ns[groups / 2], sum / groups);
 	}
 	if (page)
 		__free_page(page);
@@ -130,7 +134,7 @@ static ssize_t loop_write(struct file *f, const char __user *ubuf, size_t len,
 	buf[len] = '\0';
 	if (sscanf(buf, "%99s %7s %11s %u %llu %llu", path, op, pattern, &count,
 		   &sectors, &n) != 6 ||
-	    count < GROUP || !n || !is_power_of_2(sectors >> 3))
+	    count < GROUP || (pattern[0] != 'f' && !n) || !is_power_of_2(sectors >> 3))
 		return -EINVAL;
 	dev = filp_open(path, O_RDWR | O_DIRECT, 0);
 	if (IS_ERR(dev))
