@@ -3,9 +3,10 @@
  * dm-remap: from a sector to where it is.
  *
  * The index is a hash table from blocks to slots with open addressing, which
- * readers search without a lock, behind a bitmap of the regions of the main
- * device that hold any such block, and a filter of such blocks. Eight adjacent
- * blocks hash to adjacent buckets, so that a large I/O touches few cache lines.
+ * readers search without a lock, behind a filter of such blocks and, for I/O to
+ * several blocks, a bitmap of the regions of the main device that hold any. Eight
+ * adjacent blocks hash to adjacent buckets, so that a large I/O touches few cache
+ * lines.
  * An insertion allocates nothing; the table grows ahead of time, into a new one.
  *
  * What a bucket says is only a hint: the word of the slot tells which block
@@ -127,21 +128,6 @@ static inline bool dmr_index_region_empty(const struct dmr_index *ix, u64 block)
 	return !test_bit(block >> ix->region_shift, ix->regions);
 }
 
-/*
- * Is all of an I/O sure to be on the main device? Context: any; rcu_read_lock()
- * if something is counted for the answer (see dmr_env_drain()).
- */
-static inline bool dmr_index_is_main(const struct dmr_index *ix, u64 sector,
-				     u32 sectors)
-{
-	u64 first = sector >> DMR_BLOCK_SECTOR_SHIFT;
-	u64 last = (sector + sectors - 1) >> DMR_BLOCK_SECTOR_SHIFT;
-
-	return likely(!READ_ONCE(ix->count)) ||
-	       (first >> ix->region_shift == last >> ix->region_shift &&
-		dmr_index_region_empty(ix, first));
-}
-
 /* Groups of eight blocks share a word of the filter. */
 static inline u32 dmr_filter_word(const struct dmr_table *t, u64 block)
 {
@@ -155,33 +141,42 @@ static inline u64 dmr_filter_bits(u64 block)
 	return BIT_ULL(n & 63) | BIT_ULL(n >> 6 & 63) | BIT_ULL(n >> 12 & 63);
 }
 
+/* Is nothing but main in use? Context: any. */
+static inline bool dmr_index_is_empty(const struct dmr_index *ix)
+{
+	return likely(!READ_ONCE(ix->count));
+}
+
 /**
- * dmr_index_lacks() - is an I/O to a single block sure to be on main?
+ * dmr_index_is_main() - is all of an I/O sure to be on the main device?
  *
- * Looks at the filter, after dmr_index_is_main() has looked at the regions: most
- * blocks of a region that holds some are not in the index.
+ * One access to memory that may not be in a cache: for a single block, the filter,
+ * which is the smaller, the fewer blocks there are; else, the regions.
  *
  * Context: any; rcu_read_lock() or rcu_read_lock_sched().
  * Return: true if so; false if not, or if it is not known.
  */
-static inline bool dmr_index_lacks(const struct dmr_index *ix, u64 sector,
-				   u32 sectors)
+static inline bool dmr_index_is_main(const struct dmr_index *ix, u64 sector,
+				     u32 sectors)
 {
-	const struct dmr_table *t = rcu_dereference_check(ix->table, true);
-	u64 block = sector >> DMR_BLOCK_SECTOR_SHIFT;
-	u64 bits = dmr_filter_bits(block);
+	u64 first = sector >> DMR_BLOCK_SECTOR_SHIFT;
+	u64 last = (sector + sectors - 1) >> DMR_BLOCK_SECTOR_SHIFT;
+	const struct dmr_table *t;
+	u64 bits;
 
-	return (sector & (DMR_BLOCK_SECTORS - 1)) + sectors <=
-	       DMR_BLOCK_SECTORS &&
-	       (READ_ONCE(t->filter[dmr_filter_word(t, block)]) & bits) != bits;
+	if (first != last)
+		return first >> ix->region_shift == last >> ix->region_shift &&
+		       dmr_index_region_empty(ix, first);
+	t = rcu_dereference_check(ix->table, true);
+	bits = dmr_filter_bits(first);
+	return (READ_ONCE(t->filter[dmr_filter_word(t, first)]) & bits) != bits;
 }
 
 static inline void dmr_index_route(const struct dmr_index *ix, enum req_op op,
 				   u64 sector, u32 sectors,
 				   struct dmr_route *route)
 {
-	if (dmr_index_is_main(ix, sector, sectors) ||
-	    dmr_index_lacks(ix, sector, sectors)) {
+	if (dmr_index_is_empty(ix) || dmr_index_is_main(ix, sector, sectors)) {
 		route->place = DMR_TO_MAIN;
 		route->sectors = sectors;
 		return;

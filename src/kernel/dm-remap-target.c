@@ -145,14 +145,12 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 	}
 }
 
-/* A read near a remapped block: for reads that are none, no more is done. */
-static noinline bool read_is_main(struct dmr_target *t, sector_t sector,
-				  u32 sectors)
+static bool read_is_main(struct dmr_target *t, sector_t sector, u32 sectors)
 {
 	bool r;
 
 	rcu_read_lock_sched();
-	r = dmr_index_lacks(&t->engine.index, sector, sectors);
+	r = dmr_index_is_main(&t->engine.index, sector, sectors);
 	rcu_read_unlock_sched();
 	return r;
 }
@@ -160,7 +158,7 @@ static noinline bool read_is_main(struct dmr_target *t, sector_t sector,
 /*
  * Nearly every bio goes to main as it is: this much and no more is done for it.
  * A grace period waits for rcu_read_lock_sched(), too, which costs less. A read
- * that goes to main is not counted and needs neither: the regions stay.
+ * that goes to main is not counted.
  */
 static int dmr_map(struct dm_target *ti, struct bio *bio)
 {
@@ -170,7 +168,7 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 	struct dmr_bio *b;
 
 	if (bio_op(bio) == REQ_OP_READ) {
-		if (!dmr_index_is_main(&t->engine.index, sector, sectors) &&
+		if (!dmr_index_is_empty(&t->engine.index) &&
 		    !read_is_main(t, sector, sectors))
 			return map_slow(t, bio, sector);
 		b = dmr_bio_of(bio);
@@ -182,8 +180,8 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 		b = dmr_bio_of(bio);
 		rcu_read_lock_sched();
 		dmr_inflight_epoch(&t->env, b);
-		if (!dmr_index_is_main(&t->engine.index, sector, sectors) &&
-		    !dmr_index_lacks(&t->engine.index, sector, sectors)) {
+		if (!dmr_index_is_empty(&t->engine.index) &&
+		    !dmr_index_is_main(&t->engine.index, sector, sectors)) {
 			rcu_read_unlock_sched();
 			return map_slow(t, bio, sector);
 		}

@@ -223,6 +223,34 @@ static void names(void **state)
 	spare_free(&s);
 }
 
+/* No write gets past the engine any more, also when the index has grown. */
+static void stopped_writes(void **state)
+{
+	struct dmr_route r;
+	struct dmr_index ix;
+	struct spare s;
+	u32 round, n;
+
+	(void)state;
+	new_index(&s, &ix, 6000);
+	for (n = 0; n < 100; n++)
+		put(&s, &ix, n * 900, dmr_store_alloc(&s.store));
+	dmr_index_stop_writes(&ix);
+	for (round = 0; round < 2; round++) {
+		for (n = 0; n < BLOCKS; n++) {
+			dmr_index_route(&ix, REQ_OP_WRITE, n * 8, 8, &r);
+			assert_int_equal(r.place, DMR_TO_ENGINE);
+			dmr_index_route(&ix, REQ_OP_READ, n * 8, 8, &r);
+			assert_int_equal(r.place, slot_of[n] ? DMR_TO_SLOT :
+					 DMR_TO_MAIN);
+		}
+		assert_int_equal(dmr_index_reserve(&ix, 5000), 0);
+		assert_in_range(ix.table->nr_buckets, 5000, U32_MAX);
+	}
+	dmr_index_exit(&ix);
+	spare_free(&s);
+}
+
 /* A region's bit covers all its blocks, whatever the size of main. */
 static void regions(void **state)
 {
@@ -381,6 +409,7 @@ int main(void)
 		cmocka_unit_test(collisions),
 		cmocka_unit_test(without_memory),
 		cmocka_unit_test(names),
+		cmocka_unit_test(stopped_writes),
 		cmocka_unit_test(regions),
 		cmocka_unit_test(every_mask),
 		cmocka_unit_test(large_ranges),
