@@ -30,7 +30,7 @@
 #endif
 /* With a table two thirds full, one block in 25 passes without being there. */
 #define FILTER_BITS	6	/* for each bucket */
-#define MAX_REGION_BITS	BIT(21)
+#define MAX_REGION_BITS	BIT(20)
 
 static struct dmr_table *table_of(const struct dmr_index *ix)
 {
@@ -114,13 +114,6 @@ u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word)
 		      word);
 }
 
-static void free_table(struct dmr_table *t)
-{
-	if (t)
-		kvfree(t->filter);
-	kvfree(t);
-}
-
 static void pass_all(struct dmr_table *t)
 {
 	memset(t->filter, 0xff, t->nr_filter * sizeof(t->filter[0]));
@@ -131,23 +124,22 @@ static struct dmr_table *alloc_table(const struct dmr_index *ix, u32 nr_buckets)
 {
 	u64 codes = ix->store->sb.layout.nr_tables * DMR_TABLE_ENTRIES +
 		    FIRST_CODE + NR_VIRTUAL;
+	u32 nr_filter = (u64)nr_buckets * FILTER_BITS / 64 + 1;
+	size_t filter_at = round_up(sizeof(struct dmr_table) +
+				    nr_buckets * sizeof(u32), sizeof(u64));
 	struct dmr_table *t;
 
-	t = kvzalloc(sizeof(*t) + (size_t)nr_buckets * sizeof(t->bucket[0]),
+	/* Together they are not rounded up twice. */
+	t = kvzalloc(filter_at + nr_filter * sizeof(u64),
 		     GFP_KERNEL | __GFP_NOWARN);
 	if (!t)
 		return NULL;
-	t->nr_filter = (u64)nr_buckets * FILTER_BITS / 64 + 1;
+	t->filter = (void *)t + filter_at;
+	t->nr_filter = nr_filter;
 	t->nr_buckets = nr_buckets;
 	t->code_mask = BIT_ULL(fls64(codes - 1)) - 1;
 	t->nr_real = min_t(u64, DMR_VIRTUAL_SLOT,
 			   t->code_mask + 1ULL - FIRST_CODE - NR_VIRTUAL);
-	t->filter = kvcalloc(t->nr_filter, sizeof(u64),
-			     GFP_KERNEL | __GFP_NOWARN);
-	if (!t->filter) {
-		free_table(t);
-		return NULL;
-	}
 	if (ix->no_writes)
 		pass_all(t);
 	return t;
@@ -177,7 +169,7 @@ int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 	t = alloc_table(ix, MIN_BUCKETS);
 	if (!ix->regions || !t) {
 		kvfree(ix->regions);
-		free_table(t);
+		kvfree(t);
 		ix->regions = NULL;
 		return -ENOMEM;
 	}
@@ -187,7 +179,7 @@ int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 
 void dmr_index_exit(struct dmr_index *ix)
 {
-	free_table(table_of(ix));
+	kvfree(table_of(ix));
 	kvfree(ix->regions);
 	memset(ix, 0, sizeof(*ix));
 }
@@ -213,7 +205,7 @@ static int rebuild(struct dmr_index *ix, u32 nr_buckets)
 	rcu_assign_pointer(ix->table, t);
 	ix->used = ix->count;
 	dmr_env_synchronize(ix->store->env);
-	free_table(old);
+	kvfree(old);
 	return 0;
 }
 

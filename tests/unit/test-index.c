@@ -36,6 +36,7 @@ static void drop(struct spare *s, struct dmr_index *ix, u64 block)
 
 static void check_block(struct dmr_index *ix, u64 block)
 {
+	struct dmr_route r;
 	u64 word;
 	u32 slot = dmr_index_find(ix, block, &word);
 
@@ -43,6 +44,10 @@ static void check_block(struct dmr_index *ix, u64 block)
 			 DMR_NO_SLOT);
 	if (slot != DMR_NO_SLOT)
 		assert_int_equal(dmr_word_block(word), block);
+	/* Nor does what comes before the search miss it. */
+	dmr_index_route(ix, REQ_OP_DISCARD, block * 8, 8, &r);
+	assert_int_equal(r.place, slot == DMR_NO_SLOT ? DMR_TO_MAIN :
+			 DMR_IS_SPECIAL);
 }
 
 /* Insert, move, remove, look up: 100 000 times, runs of blocks and single ones. */
