@@ -6,7 +6,7 @@
 #
 # mutant NAME FILE PERL-EXPRESSION TEST...
 # The expression changes the text of the file (all of it in $_); all of the
-# tests named must fail with it.
+# tests named must fail with it. A test "+NAME" runs too, and need not fail.
 
 mutant acknowledge-without-metadata core/dm-remap-engine.c \
 	's/if \(r && req->staged && req->status == BLK_STS_OK\)/if (0)/' \
