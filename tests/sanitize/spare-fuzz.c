@@ -44,6 +44,7 @@ struct base {
 	u8 *main, *spare;
 	u8 *truth;		/* what the device holds when nothing is wrong */
 	bool *readable;
+	bool *remapped;		/* the data is on the spare, if only a copy */
 	struct dmr_super sb;
 };
 
@@ -471,9 +472,7 @@ static void expectations(void)
 
 	memcpy(want, base->truth, main_sectors * 512);
 	for (i = 0; i < main_sectors; i++) {
-		const u8 *t = base->truth + i * 512;
-		bool on_main = base->readable[i] &&
-			       !memcmp(t, base->main + i * 512, 512);
+		bool on_main = base->readable[i] && !base->remapped[i];
 
 		/* What reads as an error must not read as something. */
 		if (sound && !base->readable[i])
@@ -566,6 +565,26 @@ static u8 *load_file(const char *name, const char *suffix, u64 len)
 	return data;
 }
 
+static void find_remapped(struct base *b)
+{
+	const struct dmr_layout *l = &b->sb.layout;
+	u64 words[DMR_TABLE_ENTRIES], t, seq;
+	unsigned int e, bit;
+
+	for (t = 0; t < b->sb.hwm; t++) {
+		if (dmr_table_decode(b->sb.uuid, t, (main_sectors + 7) / 8,
+				     dmr_layout_entries(l, t),
+				     b->spare + dmr_layout_table(l, 0, t) * DMR_BLOCK_SIZE,
+				     &seq, words) != DMR_OK)
+			die(4, "%s: table block %llu is bad", b->name, t);
+		for (e = 0; e < DMR_TABLE_ENTRIES; e++)
+			for (bit = 0; bit < 8; bit++)
+				if (dmr_word_state(words[e]) == DMR_LIVE &&
+				    dmr_word_valid(words[e]) & 1 << bit)
+					b->remapped[dmr_word_block(words[e]) * 8 + bit] = true;
+	}
+}
+
 static void load_base(struct base *b, const char *name)
 {
 	char params[256];
@@ -577,10 +596,12 @@ static void load_base(struct base *b, const char *name)
 	b->spare = load_file(name, ".spare", spare_bytes);
 	b->truth = calloc(main_sectors, 512);
 	b->readable = calloc(main_sectors, 1);
-	if (!b->truth || !b->readable)
+	b->remapped = calloc(main_sectors + 8, 1);
+	if (!b->truth || !b->readable || !b->remapped)
 		die(4, "out of memory");
 	if (dmr_super_decode(&b->sb, 0, b->spare) != DMR_OK)
 		die(4, "%s is no spare", name);
+	find_remapped(b);
 	put(spare, b->spare, 0, spare_bytes);
 	restore_main();
 	snprintf(params, sizeof(params), "%s %s 0", main_dev, spare_dev);
