@@ -117,4 +117,4 @@ $(BUILD)/sim/sim: $(SIM_FAST_OBJ)
 $(BUILD)/sim/sim-safe: $(SIM_SAFE_OBJ)
 	@$(CC) $(SIM_CFLAGS) -O1 $(SANITIZE) -o $@ $^
 
--include $(SIM_FAST_OBJ:.o=.d) $(SIM_SAFE_OBJ:.o=.d)
+-include $(SIM_FAST_OBJ:.o=.d) $(SIM_SAFE_OBJ:.o=.d) $(COVER_OBJ:.o=.d)
