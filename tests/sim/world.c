@@ -402,9 +402,13 @@ void check_causes(void)
 		    !W.cause[dmr_word_block(word)])
 			violation("block %llu was remapped without a cause",
 				  (unsigned long long)dmr_word_block(word));
-		if (dmr_word_state(word) == DMR_BAD)
-			W.slot_bad[slot] = 1;
-		else if (W.slot_bad[slot])
+		/* In other modes it may be so in memory only. */
+		if (dmr_word_state(word) == DMR_BAD) {
+			if (W.engine.mode == DMR_MODE_RW)
+				W.slot_bad[slot] = 1;
+			continue;
+		}
+		if (W.slot_bad[slot])
 			violation("slot %u was bad, and is not any more", slot);
 	}
 }
