@@ -212,7 +212,9 @@ static int rebuild(struct dmr_index *ix, u32 nr_buckets)
 int dmr_index_reserve(struct dmr_index *ix, u32 nr)
 {
 	struct dmr_table *t = table_of(ix);
-	bool nameable = dmr_store_slot_limit(ix->store) <= t->nr_real;
+	/* A grown area has more slots; they may become ready before the insertion. */
+	bool nameable = ix->store->sb.layout.nr_tables * DMR_TABLE_ENTRIES <=
+			t->nr_real;
 	u64 wanted = (u64)ix->used + nr;
 	u64 buckets;
 

@@ -83,8 +83,8 @@ void dmr_index_exit(struct dmr_index *ix);
 u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word);
 
 /**
- * dmr_index_reserve() - make sure that @nr blocks can be inserted, in any of the
- * slots that are ready now
+ * dmr_index_reserve() - make sure that @nr blocks can be inserted, in any slots
+ * of the area
  * Return: 0 or -ENOMEM.
  */
 int dmr_index_reserve(struct dmr_index *ix, u32 nr);

@@ -228,6 +228,28 @@ static void names(void **state)
 	spare_free(&s);
 }
 
+/* Room is reserved for slots that are made ready only afterwards, too. */
+static void names_of_slots_to_come(void **state)
+{
+	struct dmr_index ix;
+	struct spare s;
+	u32 limit;
+	u64 all;
+
+	(void)state;
+	spare_new(&s, 12000);
+	assert_int_equal(dmr_index_init(&ix, &s.store, BLOCKS), 0);
+	limit = dmr_store_slot_limit(&s.store);
+	all = s.store.sb.layout.nr_tables * DMR_TABLE_ENTRIES;
+	assert_in_range(limit, 1, all - 1);
+	/* As after a grow: what is ready can be named, the rest cannot. */
+	ix.table->nr_real = limit;
+	assert_int_equal(dmr_index_reserve(&ix, 1), 0);
+	assert_in_range(ix.table->nr_real, all, DMR_VIRTUAL_SLOT);
+	dmr_index_exit(&ix);
+	spare_free(&s);
+}
+
 /* No write gets past the engine any more, also when the index has grown. */
 static void stopped_writes(void **state)
 {
@@ -414,6 +436,7 @@ int main(void)
 		cmocka_unit_test(collisions),
 		cmocka_unit_test(without_memory),
 		cmocka_unit_test(names),
+		cmocka_unit_test(names_of_slots_to_come),
 		cmocka_unit_test(stopped_writes),
 		cmocka_unit_test(regions),
 		cmocka_unit_test(every_mask),
