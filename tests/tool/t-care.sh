@@ -230,6 +230,8 @@ t_whose_and_find_file() {
 		none) path=$M/lab ;;
 		lvm)
 			wipefs -qa $M/lab
+			# LVM takes no PV that it sees twice: on lab-main, too.
+			echo 'devices { global_filter = [ "a|^/dev/mapper/lab$|", "r|.*|" ] }' >/etc/lvm/lvmlocal.conf
 			pvcreate -q -y $M/lab >/dev/null 2>&1
 			vgcreate -q vgt $M/lab >/dev/null 2>&1
 			lvcreate -q -an -Zn -L 8M -n pad vgt >/dev/null 2>&1
@@ -264,7 +266,7 @@ PY
 		# The data agrees: what is there is what the file has.
 		umount "$mnt"
 		case $layer in
-		lvm) vgchange -q -an vgt >/dev/null 2>&1; vgremove -q -f vgt >/dev/null 2>&1; pvremove -q $M/lab >/dev/null 2>&1 ;;
+		lvm) vgchange -q -an vgt >/dev/null 2>&1; vgremove -q -f vgt >/dev/null 2>&1; pvremove -q $M/lab >/dev/null 2>&1; rm /etc/lvm/lvmlocal.conf ;;
 		crypt) dmsetup remove crypted ;;
 		esac
 		dmremap release lab --all >/dev/null
