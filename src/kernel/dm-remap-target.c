@@ -95,6 +95,8 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 
 	b->sent = DMR_SENT_ELSEWHERE;
 	b->counted = false;
+	/* One part of a bio that has to wait would fail the others. */
+	bio->bi_opf &= ~REQ_NOWAIT;
 	if (!bio_sectors(bio))
 		return map_flush(t, bio);
 	if (op == REQ_OP_WRITE_ZEROES &&
@@ -167,6 +169,9 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 	u32 sectors = bio_sectors(bio);
 	struct dmr_bio *b;
 
+	/* When its own table has changed, main may not know that any more. */
+	if ((bio->bi_opf & REQ_NOWAIT) && !bdev_nowait(t->env.main->bdev))
+		bio->bi_opf &= ~REQ_NOWAIT;
 	if (bio_op(bio) == REQ_OP_READ) {
 		if (!dmr_index_is_empty(&t->engine.index) &&
 		    !read_is_main(t, sector, sectors))
@@ -195,11 +200,27 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 	return DM_MAPIO_REMAPPED;
 }
 
+/*
+ * Some answers are no failures, of which the counters tell: a command that main
+ * does not know (the caller has another way to zero or discard), and I/O that
+ * would have had to wait (the caller does it again, and waits).
+ */
+static bool is_failure(const struct bio *bio, blk_status_t error)
+{
+	enum req_op op = bio_op(bio);
+
+	if (op != REQ_OP_READ && op != REQ_OP_WRITE)
+		return error != BLK_STS_NOTSUPP;
+	return error != BLK_STS_AGAIN;
+}
+
 static noinline int end_failed(struct dmr_target *t, struct bio *bio,
 			       struct dmr_bio *b, blk_status_t error)
 {
 	enum req_op op = bio_op(bio);
 
+	if (!is_failure(bio, error))
+		return DM_ENDIO_DONE;
 	if (b->sent == DMR_SENT_FLUSH ||
 	    (b->sent == DMR_SENT_MAIN ? !dmr_engine_wants(op, error) :
 					!dmr_engine_wants_slot(op, error))) {

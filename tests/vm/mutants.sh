@@ -147,3 +147,11 @@ mutant writes-to-slots-are-not-noted kernel/dm-remap-target.c \
 mutant metadata-writes-are-not-noted kernel/dm-remap-io.c \
 	's/track && i < nr/0 \&\& i < nr/' \
 	message/track
+
+mutant nowait-is-passed-on kernel/dm-remap-target.c \
+	's/!bdev_nowait\(t->env.main->bdev\)/false/' \
+	io/nowait
+
+mutant unsupported-is-a-failure kernel/dm-remap-target.c \
+	's/if \(!is_failure\(bio, error\)\)/if (0 \&\& is_failure(bio, error))/' \
+	decision/unsupported

@@ -215,3 +215,22 @@ logentries() {
 	        at += sectors * size
 	PY
 }
+
+# I/O that must not wait, over a device that has lost the ability: it waits, and
+# does not fail
+t_nowait() {
+	disk main 16
+	disk spare 4
+	layered ill /dev/main
+	remap /dev/mapper/ill /dev/spare
+	vmio fill "$R" 0 4096 1
+	vmio nowait "$R" 80 8 2
+	relayer ill /dev/main w:1000-1007
+	vmio nowait "$R" 160 8 2
+	vmio nowait "$R" 992 32 2
+	# The block is on the spare now.
+	vmio nowait "$R" 992 32 3
+	vmio check "$R" 160 8 2
+	vmio check "$R" 992 32 3
+	is propagated=0 remappings=1 writes_failed=1
+}

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +41,7 @@ static const char usage_text[] =
 "  read DEV SECTOR COUNT           read in one go, look at nothing\n"
 "  zero|discard DEV SECTOR COUNT   BLKZEROOUT, BLKDISCARD\n"
 "  flush DEV                       fsync()\n"
+"  nowait DEV SECTOR COUNT TAG     write with RWF_NOWAIT\n"
 "  sweep DEV SECTORS SEED OPS MODEL\n"
 "      writes and reads of all sizes and alignments below SECTORS; every\n"
 "      sector is expected to hold what MODEL says, and MODEL is brought up to\n"
@@ -279,6 +281,16 @@ static void one_write(uint64_t sector, uint32_t n, uint32_t tag)
 
 	make(tag, sector, n, buf);
 	need(put(buf, sector, n), "write", sector, n);
+}
+
+static void nowait(uint64_t sector, uint32_t n, uint32_t tag)
+{
+	struct iovec iov = { .iov_base = buffer(n), .iov_len = n * 512UL };
+	ssize_t r;
+
+	make(tag, sector, n, iov.iov_base);
+	r = pwritev2(fd, &iov, 1, sector * 512, RWF_NOWAIT);
+	need(r < 0 ? errno : r == n * 512L ? 0 : EIO, "write", sector, n);
 }
 
 static void fill(uint64_t sector, uint64_t n, uint32_t tag)
@@ -632,6 +644,8 @@ int main(int argc, char **argv)
 
 	if (COMMAND("write", 4, 4) || COMMAND("syncwrite", 4, 4))
 		one_write(a[0], a[1], a[2]);
+	else if (COMMAND("nowait", 4, 4))
+		nowait(a[0], a[1], a[2]);
 	else if (COMMAND("fill", 4, 4))
 		fill(a[0], a[1], a[2]);
 	else if (COMMAND("check", 4, 4))
