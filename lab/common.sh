@@ -71,6 +71,7 @@ lab_tree() {
 	dir=$LAB_CACHE/trees
 	tree=$dir/$release-$key
 	[ -e "$tree" ] && { touch "$tree"; return 0; }
+	[ "${only_look:-no}" = no ] || return 1
 	mkdir -p "$dir"
 	# What nobody used for a day is not in use by a running VM either.
 	find "$dir" -mindepth 1 -maxdepth 1 -mtime +1 -exec rm -rf {} +
