@@ -243,7 +243,7 @@ static noinline int end_failed(struct dmr_target *t, struct bio *bio,
 
 /* Or read. Whatever the result was, something may be there now. */
 static noinline void slot_written(struct dmr_target *t, struct bio *bio,
-			 struct dmr_bio *b)
+				  struct dmr_bio *b)
 {
 	struct dmr_track *track = READ_ONCE(t->env.track);
 
