@@ -131,7 +131,7 @@ t_open_options() {
 	refused 2 'already' dmremap open lab $M/lab-spare
 	refused 2 "open already, as 'lab'" dmremap open lab2 $M/lab-spare
 	dmremap close lab
-	refused 2 'no spare area' dmremap open lab $M/lab-spare --start 4M
+	refused 2 'starts at sector 0, not here' dmremap open lab $M/lab-spare --start 4M
 }
 
 # A disk that keeps its own spares, and two areas on one spare.
