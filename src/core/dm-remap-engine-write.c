@@ -135,12 +135,13 @@ static bool belongs_to_main(struct dmr_engine *e, const struct dmr_piece *p)
 {
 	if (p->slot == DMR_NO_SLOT)
 		return true;
+	/* A block without a slot, too, may have sectors in doubt: see doubt(). */
+	if (e->mode != DMR_MODE_RW)
+		return !(p->mask & (dmr_word_valid(p->word) |
+				    dmr_word_lost(p->word)));
 	/* Known bad, but no slot can be had: main may take it after all. */
-	if (p->slot >= DMR_VIRTUAL_SLOT)
-		return e->mode != DMR_MODE_RW || e->breaker_open ||
-		       !dmr_store_free_slots(&e->store);
-	return e->mode != DMR_MODE_RW &&
-	       !(p->mask & (dmr_word_valid(p->word) | dmr_word_lost(p->word)));
+	return p->slot >= DMR_VIRTUAL_SLOT &&
+	       (e->breaker_open || !dmr_store_free_slots(&e->store));
 }
 
 /*
