@@ -117,11 +117,11 @@ mutant one-retry-always core/dm-remap-engine-read.c \
 	table/read_retries
 
 mutant wall-clock core/dm-remap-store.c \
-	's/store->sb.seq = store->seq\+\+;/store->sb.seq = ktime_get_real_seconds(); store->seq = store->sb.seq + 1;/; s/#include "dm-remap-store.h"/#include <linux\/timekeeping.h>\n#include "dm-remap-store.h"/' \
+	's/store->sb.seq = store->seq\+\+;/store->sb.seq = ktime_get_real_seconds(); store->seq = store->sb.seq + 1;/; s/#include "dm-remap-store.h"/#include <linux\/ktime.h>\n#include "dm-remap-store.h"/' \
 	meta/clock
 
 mutant slow-removal core/dm-remap-engine-write.c \
-	's/(\tunsigned int n;\n\tu32 done = 0;\n\n)(\twhile \(req->status)/$1\tmsleep(700);\n$2/; s/#include "dm-remap-engine-private.h"/#include <linux\/delay.h>\n#include "dm-remap-engine-private.h"/' \
+	's/(\tunsigned int n;\n\tu32 done = 0;\n\n)(\tif \(e->index.no_writes\))/$1\tmsleep(1000);\n$2/; s/#include "dm-remap-engine-private.h"/#include <linux\/delay.h>\n#include "dm-remap-engine-private.h"/' \
 	life/removal_in_storm
 
 mutant copy-without-drain core/dm-remap-engine-admin.c \
