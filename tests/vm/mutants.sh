@@ -94,7 +94,7 @@ mutant neighbours-hidden core/dm-remap-engine-write.c \
 
 mutant nothing-is-absorbed core/dm-remap-engine.c \
 	's/op != REQ_OP_WRITE_ZEROES\)\n\t\treturn false;/op != REQ_OP_WRITE_ZEROES)\n\t\treturn false;\n\tif (op == REQ_OP_WRITE)\n\t\treturn false;/' \
-	fs/ext4 fs/xfs fs/btrfs fs/zfs io/fio io/buffered life/swap table/classic table/4kn_main
+	fs/ext4 fs/xfs fs/btrfs fs/zfs io/fio io/buffered life/swap table/4kn_main
 
 mutant nothing-is-lost core/dm-remap-engine-write.c \
 	's/dmr_word_lost\(p->word\) \| \(keep & ~good\)/0/' \
