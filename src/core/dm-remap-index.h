@@ -6,8 +6,8 @@
  * readers search without a lock, behind a filter of such blocks and, for I/O to
  * several blocks, a bitmap of the regions of the main device that hold any. Eight
  * adjacent blocks hash to adjacent buckets, so that a large I/O touches few cache
- * lines.
- * An insertion allocates nothing; the table grows ahead of time, into a new one.
+ * lines. An insertion allocates nothing; the table grows ahead of time, into a
+ * new one.
  *
  * What a bucket says is only a hint: the word of the slot tells which block
  * the slot is for. Readers hold rcu_read_lock() from the lookup until they
