@@ -26,7 +26,7 @@ mutant no-breaker core/dm-remap-engine.c \
 
 mutant every-error-is-the-medium core/dm-remap-engine.c \
 	's/return status == BLK_STS_MEDIUM \|\|/return status != BLK_STS_OK ||/; s/if \(op != REQ_OP_READ && op != REQ_OP_WRITE &&\s+op != REQ_OP_WRITE_ZEROES\)/if (0)/' \
-	decision/unsupported
+	decision/no_space
 
 mutant read-errors-become-garbage core/dm-remap-engine-read.c \
 	's/return p->status \?: BLK_STS_MEDIUM;/continue;/' \

@@ -475,3 +475,22 @@ t_unsupported() {
 	is remappings=0 slots_used=0 known_bad=0 absorbed=0
 	is writes_failed=0 propagated=0
 }
+
+# a thin volume whose pool is full is no bad medium: no space, and no slot
+t_no_space() {
+	needs dm-thin-pool
+	modprobe dm-thin-pool
+	disk meta 4
+	disk data 8
+	disk spare 4
+	# The pool stops at half of what the volume has.
+	dmsetup create pool --table "0 16384 thin-pool /dev/meta /dev/data 128 0 1 error_if_no_space"
+	dmsetup message pool 0 "create_thin 0"
+	dmsetup create thin --table "0 32768 thin /dev/mapper/pool 0"
+	remap /dev/mapper/thin /dev/spare
+	vmio write "$R" 0 16384 2
+	fails "No space left" vmio write "$R" 20000 8 3
+	fails "No space left" vmio write "$R" 24576 1024 3
+	is remappings=0 slots_used=0 known_bad=0 absorbed=0 propagated=2 mode=rw
+	vmio check "$R" 0 16384 2
+}
