@@ -3,7 +3,8 @@
 # mk/power.mk: power cuts, lost caches, and what others wrote, in VMs.
 #
 #   make powercut [CUTS=200] [SEED=]  cut the power at random moments; all acknowledged records are there
-#   make logwrites [KVER=...] [POINTS=]  replay both areas to each flush, or to so many; check, fsck, compare
+#   make logwrites [KVER=...] [POINTS=]  replay both areas to each flush, or to so many; check, fsck, compare;
+#                                  in user-mode Linux, unless KVER says where
 #   make stress [KVER=...]         stress-ng, fio, LUKS, LVM, md, swap... on and below dm-remap
 
 CUTS = 200
@@ -21,8 +22,9 @@ powercut: power-modules tool
 
 .PHONY: logwrites
 logwrites: export LAB_TESTS = logwrites/*
+logwrites: POWER_KVERS = $(or $(KVER),uml)
 logwrites: power-modules tool
-	@DM_REMAP_TEST_LIMIT=3000 DM_REMAP_TEST_POINTS=$(or $(POINTS),all) tests/vm/run-all $(POWER_KVERS)
+	@DM_REMAP_TEST_LIMIT=3500 DM_REMAP_TEST_POINTS=$(or $(POINTS),all) tests/vm/run-all $(POWER_KVERS)
 
 .PHONY: stress
 stress: export LAB_TESTS = $(or $(TESTS),stress/*)

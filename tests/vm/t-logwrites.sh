@@ -73,7 +73,7 @@ each_point() {
 			at_point "$point" "$1" yes
 		fi
 	done
-	echo "$points of $all points, records $(awk '{ n += $2 } END { print n }' acked)"
+	note "$points of $all flushes"
 }
 # The state is copied on write: looking at it changes it.
 at_point() {
@@ -135,8 +135,8 @@ t_fio() {
 	prepare
 	go_bad &
 	local bad=$!
-	for ((k = 1; k <= 8; k++)); do
-		fio_phase $k --do_verify=0 --fdatasync=5 --end_fsync=1
+	for ((k = 1; k <= ${#PHASES[@]}; k++)); do
+		fio_phase $k --do_verify=0 --fdatasync=10 --end_fsync=1
 		dmsetup message log 0 mark A.0.$k
 	done
 	wait $bad
@@ -144,8 +144,11 @@ t_fio() {
 	is propagated=0
 	each_point look_fio
 }
+# Each in a part of the disk of which some is bad.
+PHASES=(8m 32m 48m)
 fio_phase() {
-	fio --name="phase$1" --filename="$R" --offset=$((($1 - 1) * 12))m --size=12m --io_size=512k \
+	fio --name="phase$1" --filename="$R" --offset="${PHASES[$1 - 1]}" --size=4m --io_size=512k \
+		--thread --disk_util=0 \
 		--verify=crc32c --verify_fatal=1 --randseed="$1" --rw=randwrite --bsrange=512-32k \
 		--direct=1 --ioengine=libaio --iodepth=4 "${@:2}" --output=fio.out >fio.err 2>&1 ||
 		fail "$(tail -n 10 fio.err fio.out)"
