@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154,SC2086
 # SPDX-License-Identifier: GPL-2.0
 #
 # find --file and whose, through stripes, md arrays and file systems that do not tell.
@@ -100,6 +100,20 @@ t_through_md() {
 		mdadm --stop /dev/md7 >/dev/null 2>&1
 		mdadm -q --zero-superblock $M/lab /dev/loop7
 	done
+}
+
+# ZFS has places of its own, and its mounts name no device.
+t_mute_zfs() {
+	[[ $LAB_KERNEL = 6.1.*-amd64 ]] || modprobe zfs 2>/dev/null || skip "no ZFS for this kernel"
+	lab --size 160M
+	dmremap create lab $M/lab-main $M/lab-spare --yes >/dev/null
+	modprobe zfs zfs_arc_max=67108864
+	zpool create -f -O mountpoint="$T/mnt" pool $M/lab
+	cp /bin/busybox mnt/file
+	zpool sync pool
+	refused 2 'cannot follow it through ZFS.*zpool status -v' dmremap find --file mnt/file
+	refused 2 'zpool status -v' dmremap whose lab 100000
+	zpool destroy pool
 }
 
 # What cannot be followed says so, and what to do instead.
