@@ -150,48 +150,44 @@ static int act_once(const char *name, const char *message, u64 start,
 	return r;
 }
 
-int blocks_act(const char *name, const char *message, u64 start, u64 count,
-	       const struct kblocks *only, struct tally *t)
+int blocks_act(const char *name, const char *message, const struct ranges *rs,
+	       struct tally *t)
 {
-	u64 end = start + count, at = start, n;
+	u64 at = 0, past = 0, n;
 	struct progress p;
 	char extra[64];
-	size_t i = 0;
+	size_t i;
 	int r = RC_OK;
 
 	memset(t, 0, sizeof(*t));
 	catch_signals();
-	progress_begin(&p, message, only ? only->nr : count, 0);
-	while (!r && !interrupted()) {
-		if (only) {
-			/* Adjacent blocks go into one message. */
-			while (i < only->nr && only->b[i].sector + 8 <= start)
-				i++;
-			if (i == only->nr || only->b[i].sector >= end)
-				break;
-			at = only->b[i].sector;
-			n = 0;
-			do {
-				n += only->b[i++].sectors;
-			} while (i < only->nr && n < ACT_SECTORS &&
-				 only->b[i].sector == at + n &&
-				 only->b[i].sector < end);
-		} else {
-			if (at >= end)
-				break;
+	progress_begin(&p, message, ranges_total(rs), 0);
+	for (i = 0; i < rs->nr && !r && !interrupted(); i++) {
+		u64 end = rs->r[i].start + rs->r[i].count;
+
+		for (at = rs->r[i].start; at < end && !r && !interrupted();
+		     at += n, past += n) {
 			n = min_t(u64, ACT_SECTORS - at % 8, end - at);
+			r = act_once(name, message, at, n, t);
+			snprintf(extra, sizeof(extra), "%llu done, %llu failed",
+				 ULL(t->done), ULL(t->failed));
+			progress_at(&p, past + n, extra);
 		}
-		r = act_once(name, message, at, n, t);
-		at += n;
-		snprintf(extra, sizeof(extra), "%llu done, %llu failed",
-			 ULL(t->done), ULL(t->failed));
-		progress_at(&p, only ? i : at - start, extra);
 	}
 	progress_end(&p);
 	if (r == RC_INTERRUPTED || (!r && interrupted()))
 		r = fail(RC_INTERRUPTED, "interrupted at sector %llu; what was done so far stays done, the same command does the rest",
 			 ULL(at));
 	return r;
+}
+
+void blocks_ranges(const struct kblocks *b, struct ranges *rs)
+{
+	size_t i;
+
+	for (i = 0; i < b->nr; i++)
+		ranges_add(rs, b->b[i].sector, b->b[i].sectors);
+	ranges_tidy(rs);
 }
 
 int range_arg(const struct remap *m, const char *arg, u64 *start, u64 *count)

@@ -7,6 +7,7 @@
 
 #include "dm.h"
 #include "kstat.h"
+#include "ranges.h"
 
 /* All blocks that are not healthy, by sector. RC_OK or a message. */
 int blocks_list(const char *name, struct kblocks *b);
@@ -24,15 +25,17 @@ int blocks_lock(const struct remap *m, const struct kstat *k);
 const char *block_state(const struct kblock *b);
 
 /*
- * Sends "<message> <start> <count>" piece by piece, with progress. @only: just
- * the blocks of this list that lie in the range, instead of all of it.
+ * Sends "<message> <start> <count>" for all of @rs, piece by piece, with
+ * progress. Each piece is a commit or more: ranges should be tidy.
  */
 struct tally {
 	u64 done, skipped, failed;
 };
 
-int blocks_act(const char *name, const char *message, u64 start, u64 count,
-	       const struct kblocks *only, struct tally *t);
+int blocks_act(const char *name, const char *message, const struct ranges *rs,
+	       struct tally *t);
+/* Adds the sectors of @b to @rs, and tidies it. */
+void blocks_ranges(const struct kblocks *b, struct ranges *rs);
 
 /* A RANGE argument, or all of the device without one. Checks it, too. */
 int range_arg(const struct remap *m, const char *arg, u64 *start, u64 *count);

@@ -102,7 +102,8 @@ enum verb { EVACUATE, RELEASE, RETEST };
 static int act(struct args *a, enum verb verb)
 {
 	static const char *const message[] = { "remap", "release", "forget_bad" };
-	struct kblocks b, *only = NULL;
+	struct ranges rs = { 0 };
+	struct kblocks b;
 	struct remap m;
 	struct tally t;
 	u64 start, count;
@@ -118,17 +119,22 @@ static int act(struct args *a, enum verb verb)
 	r = range_arg(&m, a->nr > 1 ? a->arg[1] : NULL, &start, &count);
 	if (r)
 		return r;
-	if (verb != EVACUATE || opt(a, "partial")) {
+	if (verb == EVACUATE && !opt(a, "partial")) {
+		ranges_add(&rs, start, count);
+	} else {
 		r = blocks_range(m.name, start, count, &b);
 		if (r)
 			return r;
-		only = &b;
-	}
-	if (opt(a, "partial"))
-		keep_partial(&b);
-	r = blocks_act(m.name, message[verb], start, count, only, &t);
-	if (only)
+		if (opt(a, "partial"))
+			keep_partial(&b);
+		blocks_ranges(&b, &rs);
 		free(b.b);
+	}
+	r = blocks_act(m.name, message[verb], &rs, &t);
+	ranges_free(&rs);
+	/* What the kernel did before it failed is not in the tally. */
+	if (r)
+		return r;
 	if (verb == EVACUATE)
 		printf("%llu blocks moved to the spare, %llu were there already, %llu could not be read (known bad now)\n",
 		       ULL(t.done), ULL(t.skipped), ULL(t.failed));

@@ -83,14 +83,17 @@ static bool nothing_on_spare(const struct remap *m)
 
 static int release_all(const struct remap *m, const char *message)
 {
+	struct ranges rs = { 0 };
 	struct kblocks b;
 	struct tally t;
 	int r = blocks_list(m->name, &b);
 
 	if (r || !b.nr)
 		return r;
-	r = blocks_act(m->name, message, 0, m->sectors, &b, &t);
+	blocks_ranges(&b, &rs);
 	free(b.b);
+	r = blocks_act(m->name, message, &rs, &t);
+	ranges_free(&rs);
 	return r;
 }
 

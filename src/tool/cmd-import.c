@@ -237,7 +237,7 @@ static int fill(const struct remap *m, const char *image,
 	if (!r) {
 		r = fill_blocks(&f, &b, good);
 		if (r)
-			r = fail(RC_FAILED, "%s: writing failed: %s", m->name,
+			r = fail(RC_FAILED, "%s: writing failed: %s; 'dmremap status' says how the spare is, and the same command does the rest", m->name,
 				 strerror(-r));
 		printf("%s: %llu sectors filled from the image; %llu could be read after all, %llu are not in the image\n",
 		       m->name, ULL(f.filled), ULL(f.readable),
@@ -253,15 +253,31 @@ static int fill(const struct remap *m, const char *image,
 	return r;
 }
 
+/* The blocks that @rs touches: two bad sectors of one are one thing to do. */
+static void blocks_of(const struct ranges *rs, u64 sectors,
+		      struct ranges *blocks)
+{
+	size_t i;
+
+	for (i = 0; i < rs->nr; i++) {
+		u64 start = round_down(rs->r[i].start, 8);
+		u64 end = rs->r[i].start + rs->r[i].count;
+
+		end = min(round_down(end + 7, 8), sectors);
+		ranges_add(blocks, start, end - start);
+	}
+	ranges_tidy(blocks);
+}
+
 static int import(struct args *a)
 {
 	const char *image = opt(a, "fill");
-	struct ranges bad = { 0 }, good = { 0 };
-	struct tally t, sum = { 0 };
+	struct ranges bad = { 0 }, good = { 0 }, blocks = { 0 };
+	struct tally t;
 	struct remap m;
 	struct kstat k;
+	u64 nr;
 	size_t i;
-	u64 blocks = 0;
 	int r;
 
 	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k) ?:
@@ -271,38 +287,34 @@ static int import(struct args *a)
 	if (!r && image && access(image, R_OK))
 		r = fail(RC_REFUSED, "cannot read %s: %s", image,
 			 strerror(errno));
-	for (i = 0; !r && i < bad.nr; i++)
-		blocks += (bad.r[i].start + bad.r[i].count + 7) / 8 -
-			  bad.r[i].start / 8;
-	if (!r && blocks > k.slots_free + k.slots_used)
+	if (!r)
+		blocks_of(&bad, m.sectors, &blocks);
+	nr = (ranges_total(&blocks) + 7) / 8;
+	if (!r && nr > k.slots_free + k.slots_used)
 		r = fail(RC_REFUSED, "the list has %llu blocks, the spare only %llu slots; 'dmremap grow' or 'dmremap replace' it first. Nothing was changed",
-			 ULL(blocks), ULL(k.slots_total));
+			 ULL(nr), ULL(k.slots_total));
 	if (!r && opt(a, "dry-run")) {
 		for (i = 0; i < bad.nr; i++)
 			printf("%llu+%llu\n", ULL(bad.r[i].start),
 			       ULL(bad.r[i].count));
-		printf("# %llu blocks would be %s\n", ULL(blocks),
+		printf("# %llu blocks would be %s\n", ULL(nr),
 		       opt(a, "mark") ? "marked as known bad" : "evacuated");
 		goto out;
 	}
-	for (i = 0; !r && i < bad.nr; i++) {
+	if (!r)
 		r = blocks_act(m.name, opt(a, "mark") ? "mark_bad" : "remap",
-			       bad.r[i].start, bad.r[i].count, NULL, &t);
-		sum.done += t.done;
-		sum.skipped += t.skipped;
-		sum.failed += t.failed;
-	}
+			       &blocks, &t);
 	if (!r && (bad.nr || !image))
 		printf(opt(a, "mark") ?
 		       "%s: %llu blocks are known bad now, %llu were dealt with already, %llu failed\n" :
 		       "%s: %llu blocks moved to the spare, %llu were dealt with already, %llu could not be read (known bad now)\n",
-		       m.name, ULL(sum.done), ULL(sum.skipped),
-		       ULL(sum.failed));
+		       m.name, ULL(t.done), ULL(t.skipped), ULL(t.failed));
 	if (!r && image)
 		r = fill(&m, image, &good);
 out:
 	ranges_free(&bad);
 	ranges_free(&good);
+	ranges_free(&blocks);
 	return r;
 }
 

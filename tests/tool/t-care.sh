@@ -105,6 +105,7 @@ t_evacuate_interrupted() {
 }
 
 t_import_formats() {
+	local before
 	pair
 	# badblocks itself, over the failing disk
 	dmremap lab hurt --at 800+16,4000+8 --kind read,write >/dev/null
@@ -117,6 +118,12 @@ t_import_formats() {
 	printf '10000 8\n20000 16\n' >md
 	expect 0 '3 blocks moved' dmremap import lab md
 	printf '# mine\n30000-30007\n31000+8\n32000\n' | expect 0 '3 blocks are known bad' dmremap import lab - --mark
+	# What touches one block is one thing to do, and what is adjacent one message.
+	printf '50000\n50003\n50007\n50008+9\n' >near
+	expect 0 '^50003+1$' dmremap import lab near --format sectors --dry-run
+	before=$(value metadata_writes)
+	expect 0 '3 blocks are known bad now, 0 were dealt' dmremap import lab near --format sectors --mark
+	[ $(($(value metadata_writes) - before)) = 2 ]
 	cat >dd.map <<'MAP'
 # Mapfile. Created by GNU ddrescue version 1.27
 # Command line: ddrescue /dev/sdb rescue.img dd.map
