@@ -49,7 +49,7 @@ static int check_main(struct plan *p)
 		return fail(RC_REFUSED, "the main device %s is in use: %s; unmount it first, what is on it stays as it is",
 			    m->path, m->used_by);
 	if (m->read_only)
-		return fail(RC_REFUSED, "the main device %s is read-only",
+		return fail(RC_REFUSED, "the main device %s is read-only; 'blockdev --setrw' makes it writable if the drive allows it",
 			    m->path);
 	if (!p->identity[0])
 		strscpy(p->identity, device_identity(m), sizeof(p->identity));
@@ -69,11 +69,11 @@ static int check_area(struct plan *p)
 	int r;
 
 	if (s->read_only)
-		return fail(RC_REFUSED, "the spare %s is read-only", s->path);
+		return fail(RC_REFUSED, "the spare %s is read-only; name another one", s->path);
 	if (p->start % 8 || p->len % 8)
 		return fail(RC_USAGE, "--start and --size must be multiples of 4 KiB");
 	if (p->start >= s->sectors || p->len > s->sectors - p->start)
-		return fail(RC_REFUSED, "the spare area does not fit: %s has %llu sectors",
+		return fail(RC_REFUSED, "the spare area does not fit: %s has %llu sectors; choose a smaller --start or --size",
 			    s->path, ULL(s->sectors));
 	if (!p->len)
 		p->len = round_down(s->sectors - p->start, 8);
@@ -82,7 +82,7 @@ static int check_area(struct plan *p)
 		return fail(RC_REFUSED, "a spare area of %s is too %s; 'dmremap advise %s' says how much is sensible",
 			    human_size(p->len),
 			    r == -EFBIG ? "large" : "small", p->main.path);
-	r = spare_is_free(s, p->start, p->len);
+	r = spare_is_free(s, p->start, p->len, ELSEWHERE);
 	if (r)
 		return r;
 	p->occupied = spare_occupant(s, p->start, &p->layout,
@@ -211,7 +211,7 @@ const struct command cmd_create = {
 	.group = "Setting up",
 	.synopsis = "NAME MAIN SPARE",
 	.summary = "pair a failing disk with a spare, and open it",
-	.text = "Formats a spare area on SPARE, records on it which main device it is for (WWN or serial number, partition UUID), and opens the pair as /dev/mapper/NAME. What is on MAIN stays as it is: a disk with a file system is adopted as it stands. From then on use /dev/mapper/NAME in place of MAIN.\nSPARE is overwritten. What is on it is shown, and you are asked. MAIN and SPARE may be the same device: then --start says where the spare area begins, and the device ends there.",
+	.text = "Formats a spare area on SPARE, records on it which main device it is for (WWN or serial number, partition UUID), and opens the pair as /dev/mapper/NAME. What is on MAIN stays as it is: a disk with a file system is adopted as it stands. From then on use /dev/mapper/NAME in place of MAIN (by hand, and in fstab; if it is a physical volume, see LVM in dmremap(8)).\nSPARE is overwritten. What is on it is shown, and you are asked. MAIN and SPARE may be the same device: then --start says where the spare area begins, and the device ends there.",
 	.examples =
 		"  dmremap create data /dev/sdb /dev/sdc1\n"
 		"  dmremap create data /dev/sdb /dev/sdc --start 1G --size 4G --label data\n"

@@ -141,8 +141,8 @@ static int back_to_main(struct args *a, const struct remap *m)
 	if (r)
 		return r;
 	if (tries == TRIES)
-		return fail(RC_FAILED, "%s: new blocks keep failing while others are moved back; the main device is too bad to do without a spare",
-			    m->name);
+		return fail(RC_FAILED, "%s: new blocks keep failing while others are moved back; the main device is too bad to do without a spare; 'dmremap detach %s --to DEVICE' copies everything to another disk",
+			    m->name, m->name);
 	blank_spare(m);
 	finish(m, m->main_path);
 	return RC_OK;
@@ -249,7 +249,7 @@ static int verify_pass(struct move *v, u64 *fixed)
 	return r;
 }
 
-static int open_both(struct move *v, const char *path)
+static int open_source(struct move *v)
 {
 	char source[DM_NAME + 16];
 
@@ -257,7 +257,12 @@ static int open_both(struct move *v, const char *path)
 	v->from = open(source, O_RDONLY | O_DIRECT | O_EXCL | O_CLOEXEC);
 	if (v->from < 0)
 		return fail(RC_REFUSED, "%s: %s%s", v->m->name, strerror(errno),
-			    errno == EBUSY ? "; unmount it first, what is copied must not change" : "");
+			    errno == EBUSY ? "; unmount it first, since what is copied must not change (only 'detach' without --to can do it in use)" : "");
+	return RC_OK;
+}
+
+static int open_target(struct move *v, const char *path)
+{
 	v->to = open(path, O_RDWR | O_DIRECT | O_EXCL | O_CLOEXEC);
 	if (v->to < 0)
 		return fail(RC_REFUSED, "%s: %s", path, strerror(errno));
@@ -279,13 +284,13 @@ static int check_target(struct args *a, const struct remap *m,
 		return r;
 	if (d->devno == m->main || d->devno == m->spare ||
 	    d->devno == m->devno)
-		return fail(RC_REFUSED, "%s is part of %s itself", d->path,
+		return fail(RC_REFUSED, "%s is part of %s itself; name another disk", d->path,
 			    m->name);
 	if (device_in_use(d))
-		return fail(RC_REFUSED, "%s is in use: %s", d->path,
+		return fail(RC_REFUSED, "%s is in use: %s; end that, or name another disk", d->path,
 			    d->used_by);
 	if (d->sectors < m->sectors)
-		return fail(RC_REFUSED, "%s is too small: it has %llu sectors, %s has %llu",
+		return fail(RC_REFUSED, "%s is too small: it has %llu sectors, %s has %llu; name a larger disk",
 			    d->path, ULL(d->sectors), m->name,
 			    ULL(m->sectors));
 	if (d->content[0] && opt(a, "yes") && !opt(a, "force") && !done)
@@ -317,7 +322,8 @@ static int to_disk(struct args *a, struct remap *m, const char *key)
 		dm_free_lines(line);
 		return RC_OK;
 	}
-	r = check_target(a, m, key, &d) ?: open_both(&v, d.path);
+	r = open_source(&v) ?: check_target(a, m, key, &d) ?:
+	    open_target(&v, d.path);
 	if (r)
 		goto out;
 	catch_signals();
@@ -377,7 +383,7 @@ const struct command cmd_detach = {
 	.group = "Moving on",
 	.synopsis = "NAME",
 	.summary = "the way out: everything back to main, or to a new disk",
-	.text = "Moves all blocks back to the main device, each verified, puts a plain mapping in place of the dm-remap and gives up the spare area. The device may be in use meanwhile. If the main device still fails some blocks, nothing is given up and everything works as before.\nWith --to, everything is copied to another disk instead and compared; the device must not be mounted meanwhile. Interrupted, even by a crash, the same command goes on.",
+	.text = "Moves all blocks back to the main device, each verified, puts a plain mapping in place of the dm-remap and gives up the spare area. The device may be in use meanwhile. If the main device still fails some blocks, nothing is given up and everything works as before.\nWith --to, everything is copied to another disk instead, read back and compared; for that the device must not be mounted or otherwise in use, and it is closed at the end: mount the new disk. Interrupted, even by a crash, the same command goes on.",
 	.examples = "  dmremap detach data\n  dmremap detach data --to /dev/sdd\n",
 	.min_args = 1, .max_args = 1,
 	.run = run,

@@ -325,7 +325,7 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 	int r;
 
 	if (sb->spare_start + sb->layout.area_blocks * 8 > d->sectors)
-		return fail(RC_REFUSED, "%s is too small: the area of the dump reaches to sector %llu, the device has %llu",
+		return fail(RC_REFUSED, "%s is too small: the area of the dump reaches to sector %llu, the device has %llu; restore it to a larger one",
 			    d->path, ULL(sb->spare_start +
 					 sb->layout.area_blocks * 8 - 1),
 			    ULL(d->sectors));
@@ -334,7 +334,8 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 			    d->path, name, name);
 	if (d->is_block) {
 		r = spare_is_free(d, sb->spare_start,
-				  sb->layout.area_blocks * 8);
+				  sb->layout.area_blocks * 8,
+				  "restore it to another device");
 		if (r)
 			return r;
 	}

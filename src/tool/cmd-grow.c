@@ -57,12 +57,13 @@ static int run(struct args *a)
 			    "; it cannot shrink");
 	behind.from = m.spare_start + old;
 	behind.to = m.spare_start + len;
-	r = spare_is_free(&d, behind.from, len - old);
+	r = spare_is_free(&d, behind.from, len - old,
+			  "choose a smaller --size, or 'dmremap replace' it with a larger device");
 	if (r)
 		return r;
 	area_each(&d, false, is_behind, &behind);
 	if (behind.what[0])
-		return fail(RC_REFUSED, "%s lies behind this one on %s; choose a smaller --size",
+		return fail(RC_REFUSED, "%s lies behind this one on %s; choose a smaller --size, or 'dmremap replace' it with a larger device",
 			    behind.what, d.path);
 	if (opt(a, "dry-run")) {
 		would("dmsetup message %s 0 grow %llu", m.name, ULL(len));

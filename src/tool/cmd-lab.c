@@ -333,7 +333,7 @@ static int create(struct args *a, const char *lab)
 		return fail(RC_USAGE, "lab: the name is too long, or a size too small");
 	snprintf(name, sizeof(name), "%.90s-main", lab);
 	if (dm_exists(name))
-		return fail(RC_REFUSED, "there is a lab '%s' already", lab);
+		return fail(RC_REFUSED, "there is a lab '%s' already; 'dmremap lab destroy %s' removes it", lab, lab);
 	r = make_disk(a, lab, "main", size & ~7ULL, opt(a, "at") ? 1 : bad);
 	if (r)
 		return r;
@@ -401,7 +401,7 @@ static int destroy(const char *lab)
 	snprintf(spare, sizeof(spare), "%.90s-spare", lab);
 	/* What an interrupted 'create' has left is a lab, too. */
 	if (!dm_exists(name + 12) && !dm_exists(spare))
-		return fail(RC_REFUSED, "there is no lab '%s'", lab);
+		return fail(RC_REFUSED, "there is no lab '%s'; 'dmremap lab create %s' makes it", lab, lab);
 	r = remap_list(&list, &nr);
 	for (i = 0; !r && i < nr; i++) {
 		struct stat st;

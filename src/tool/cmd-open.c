@@ -64,8 +64,8 @@ static int choose_main(const struct args *a, const struct area *area,
 			    a->arg[0], area->path);
 	nr = find_main(id, main);
 	if (!nr)
-		return fail(RC_REFUSED, "the main device '%s' of this spare is not connected",
-			    id);
+		return fail(RC_REFUSED, "the main device '%s' of this spare is not connected; connect it, or name it if it is known by something else: 'dmremap open %s MAIN %s --any-main'",
+			    id, a->arg[0], area->path);
 	return RC_OK;
 }
 
@@ -114,7 +114,7 @@ static int open_cmd(struct args *a)
 	if (r)
 		return r;
 	if (area_in_kernel(&spare, start, in_use, sizeof(in_use)))
-		return fail(RC_REFUSED, "this spare is open already, as '%s'",
+		return fail(RC_REFUSED, "this spare is open already: use /dev/mapper/%s",
 			    in_use);
 	r = area_open(&area, &spare, start,
 		      opt(a, "search") ? AREA_SEARCH : AREA_READ);
@@ -122,7 +122,7 @@ static int open_cmd(struct args *a)
 		return r;
 	r = choose_main(a, &area, &main, &identity);
 	if (!r && device_in_use(&main) && main.devno != spare.devno)
-		r = fail(RC_REFUSED, "the main device %s is in use: %s",
+		r = fail(RC_REFUSED, "the main device %s is in use: %s; end that first, what is on it stays as it is",
 			 main.path, main.used_by);
 	if (!r && !opt(a, "this-copy"))
 		r = refuse_stale(&area, &spare);
@@ -267,7 +267,7 @@ static int assemble_one(const struct args *a, const struct candidate *c)
 			    c->spare.path, name,
 			    state_of(c, state, sizeof(state)));
 	if (device_in_use(&c->main) && c->main.devno != c->spare.devno)
-		return fail(RC_REFUSED, "%s ('%s') was not opened: its main device %s is in use: %s",
+		return fail(RC_REFUSED, "%s ('%s') was not opened: its main device %s is in use: %s; end that first (see LVM in dmremap(8) if it was not you)",
 			    c->spare.path, name, c->main.path,
 			    c->main.used_by);
 	if (dm_exists(name))

@@ -87,28 +87,28 @@ static int make_plan(struct args *a, struct plan *p)
 		return fail(RC_REFUSED, "%s is suspended; 'dmsetup resume %s' first",
 			    p->m.name, p->m.name);
 	if (strcmp(p->k.mode, "rw") && strcmp(p->k.mode, "ro"))
-		return fail(RC_REFUSED, "%s: the old spare is gone (mode %s), there is nothing to copy from",
-			    p->m.name, p->k.mode);
+		return fail(RC_REFUSED, "%s: the old spare is gone (mode %s), there is nothing to copy from; 'dmremap status %s' says what is lost",
+			    p->m.name, p->k.mode, p->m.name);
 	device_get_devno(p->m.spare, &p->old);
 	if (p->spare.read_only)
-		return fail(RC_REFUSED, "%s is read-only", p->spare.path);
+		return fail(RC_REFUSED, "%s is read-only; name another device", p->spare.path);
 	if (p->start % 8 || p->len % 8)
 		return fail(RC_USAGE, "--start and --size must be multiples of 4 KiB");
 	if (p->start >= p->spare.sectors ||
 	    p->len > p->spare.sectors - p->start)
-		return fail(RC_REFUSED, "the spare area does not fit: %s has %llu sectors",
+		return fail(RC_REFUSED, "the spare area does not fit: %s has %llu sectors; choose a smaller --start or --size",
 			    p->spare.path, ULL(p->spare.sectors));
 	if (!p->len)
 		p->len = round_down(p->spare.sectors - p->start, 8);
 	need = p->k.slots_used + 1;
 	if (dmr_layout_init(&p->layout, p->len / 8) ||
 	    p->layout.nr_slots < need)
-		return fail(RC_REFUSED, "%s is too small: %llu slots are in use",
+		return fail(RC_REFUSED, "%s is too small: %llu slots are in use; name a larger device, or give a larger --size",
 			    p->spare.path, ULL(p->k.slots_used));
 	if (p->spare.devno == p->m.main &&
 	    p->start < p->m.sectors)
-		return fail(RC_REFUSED, "that is where the main device is");
-	r = spare_is_free(&p->spare, p->start, p->len);
+		return fail(RC_REFUSED, "that is where the main device is; choose another --start, or another device");
+	r = spare_is_free(&p->spare, p->start, p->len, ELSEWHERE);
 	if (r)
 		return r;
 	p->occupied = spare_occupant(&p->spare, p->start, &p->layout,

@@ -252,7 +252,7 @@ static int run(struct args *a)
 		r = remap_list(&list, &nr);
 		if (!r && nr != 1)
 			r = fail(RC_USAGE, nr ? "watch: there is more than one device, name one" :
-				 "no dm-remap device is open");
+				 "no dm-remap device is open; 'dmremap scan' lists those that can be opened");
 		else if (!r)
 			w->m = list[0];
 		free(list);
@@ -262,7 +262,7 @@ static int run(struct args *a)
 	catch_signals();
 	w->begun = now_seconds();
 	if (!initscr()) {
-		r = fail(RC_FAILED, "this terminal is not known");
+		r = fail(RC_FAILED, "this terminal is not known; set TERM, as in 'TERM=xterm dmremap watch'");
 		goto out;
 	}
 	begin_screen(w);

@@ -112,7 +112,7 @@ static int device_of(dev_t dev, const char *path, struct remap *m)
 			return RC_OK;
 		}
 	free(list);
-	return fail(RC_REFUSED, "%s is not on a dm-remap device", path);
+	return fail(RC_REFUSED, "%s is not on a dm-remap device; 'findmnt -T' says on which one it is", path);
 }
 
 static int find_file(const char *path)
@@ -132,7 +132,7 @@ static int find_file(const char *path)
 		goto out;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		r = fail(RC_REFUSED, "%s is not an ordinary file", path);
+		r = fail(RC_REFUSED, "%s is not an ordinary file; name one", path);
 		goto out;
 	}
 	/* These show device numbers of their own, too. */

@@ -418,7 +418,7 @@ int device_get(const char *path, bool files, struct device *d)
 		return fail(RC_REFUSED, "cannot learn the size of %s: %s", path,
 			    strerror(-r));
 	if (!d->sectors)
-		return fail(RC_REFUSED, "%s is empty (size 0)", path);
+		return fail(RC_REFUSED, "%s is empty (size 0); is there a medium in it?", path);
 	find_content(d);
 	return RC_OK;
 }

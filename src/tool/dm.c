@@ -66,7 +66,7 @@ int dm_ready(void)
 		return ready;
 	dm_log_with_errno_init(no_log);
 	if (geteuid())
-		return ready = fail(RC_REFUSED, "this needs root");
+		return ready = fail(RC_REFUSED, "this needs root; use sudo");
 	t = dm_task_create(DM_DEVICE_VERSION);
 	ready = t && dm_task_run(t) &&
 		dm_task_get_driver_version(t, version, sizeof(version)) ?
@@ -85,7 +85,7 @@ int dm_check_name(const char *name)
 			return fail(RC_USAGE, "'%s' is no name for a device: letters, digits, and . _ + - are allowed",
 				    name);
 	if (!*name || *name == '.' || *name == '-' || strlen(name) >= DM_NAME)
-		return fail(RC_USAGE, "'%s' is no name for a device", name);
+		return fail(RC_USAGE, "'%s' is no name for a device: 1 to %d characters, not beginning with . or -", name, DM_NAME - 1);
 	return RC_OK;
 }
 
@@ -236,7 +236,7 @@ int remap_get(const char *name, struct remap *r)
 		return e;
 	e = remap_get_quiet(name, r);
 	if (e == -EINVAL)
-		return fail(RC_REFUSED, "'%s' is a device-mapper device, but not a dm-remap",
+		return fail(RC_REFUSED, "'%s' is a device-mapper device, but not a dm-remap; 'dmremap status' lists those",
 			    name);
 	if (e)
 		return fail(RC_REFUSED, "there is no open device '%s'; 'dmremap status' lists them, 'dmremap scan' those that can be opened",

@@ -267,7 +267,8 @@ u64 target_length(const struct device *main, const struct device *spare,
 	return len;
 }
 
-int spare_is_free(const struct device *d, u64 start, u64 len)
+int spare_is_free(const struct device *d, u64 start, u64 len,
+		  const char *instead)
 {
 	bool shared = false;
 	struct remap *list;
@@ -281,9 +282,9 @@ int spare_is_free(const struct device *d, u64 start, u64 len)
 		if (list[i].main == d->devno) {
 			shared = true;
 			if (start < list[i].sectors)
-				r = fail(RC_REFUSED, "%s is the main device of '%s' up to sector %llu",
+				r = fail(RC_REFUSED, "%s is the main device of '%s' up to sector %llu; %s",
 					 d->path, list[i].name,
-					 ULL(list[i].sectors - 1));
+					 ULL(list[i].sectors - 1), instead);
 		}
 		if (list[i].spare != d->devno)
 			continue;
@@ -294,14 +295,15 @@ int spare_is_free(const struct device *d, u64 start, u64 len)
 		free(reply);
 		if (start < list[i].spare_start + k.spare_length &&
 		    list[i].spare_start < start + len)
-			r = fail(RC_REFUSED, "sectors %llu to %llu of %s are the spare area of the open device '%s'; choose another place with --start and --size",
+			r = fail(RC_REFUSED, "sectors %llu to %llu of %s are the spare area of the open device '%s'; %s",
 				 ULL(list[i].spare_start),
 				 ULL(list[i].spare_start + k.spare_length - 1),
-				 d->path, list[i].name);
+				 d->path, list[i].name, instead);
 	}
 	free(list);
 	if (!r && !shared && device_in_use(d))
-		r = fail(RC_REFUSED, "%s is in use: %s", d->path, d->used_by);
+		r = fail(RC_REFUSED, "%s is in use: %s; end that, or name another device",
+			 d->path, d->used_by);
 	return r;
 }
 

@@ -52,9 +52,11 @@ u64 target_length(const struct device *main, const struct device *spare,
 
 /*
  * May an area be put there? Refuses devices that are used by others than
- * dm-remap, and areas that overlap one which is open.
+ * dm-remap, and areas that overlap one which is open; @instead says what to do.
  */
-int spare_is_free(const struct device *d, u64 start, u64 len);
+#define ELSEWHERE	"choose another place with --start and --size"
+int spare_is_free(const struct device *d, u64 start, u64 len,
+		  const char *instead);
 
 /*
  * What would be overwritten by an area there? @whole: a signature on the

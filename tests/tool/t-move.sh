@@ -43,7 +43,7 @@ t_grow_refuses_what_is_behind() {
 	dmremap lab create two --ram --size 64M --bad 0 --spare-size 1M >/dev/null
 	dmremap create lab $M/lab-main $M/lab-spare --yes --size 1M >/dev/null
 	dmremap create two $M/two-main $M/lab-spare --yes --start 1M --size 1M >/dev/null
-	refused 2 "open device 'two'" dmremap grow lab --yes
+	refused 2 "open device 'two'; choose a smaller --size" dmremap grow lab --yes
 	dmremap close two
 	refused 2 'lies behind' dmremap grow lab --yes
 	[ "$(value spare_length)" = 2048 ]
@@ -351,6 +351,10 @@ t_detach_to_killed_and_resumed() {
 	refused 2 'ext4' dmremap detach lab --to $M/new-main --yes
 	refused 2 'too small' dmremap detach lab --to $M/new-spare --yes
 	refused 2 'itself' dmremap detach lab --to $M/lab-spare --yes --force
+	dmsetup create user --table "0 16384 linear $M/lab 0"
+	refused 2 'unmount it first' dmremap detach lab --to $M/new-main
+	dmsetup remove user
+	refused 4 'nobody to ask' dmremap detach lab --to $M/new-main
 	for i in 1 3 5 9 10 11 12 13 14 15 16 17; do
 		if killed $i detach lab --to $M/new-main --yes --force; then break; fi
 		power_cut
