@@ -29,6 +29,11 @@ static const char exit_status[] =
 static const char exits[] =
 	"0: done. 1: the command line is wrong. 2: refused: a device, a file or a state is not as required. 3: the kernel or a device failed. 4: not confirmed. 5: interrupted; the same command takes the work up again. In the cases 1, 2 and 4 nothing was changed. status and check: 0 fine, 1 attention, 2 critical (check: 1 repairable, 2 not repairable), 3 cannot tell.";
 
+static const char lvm[] =
+	"A physical volume on the main device can be seen twice: there, and through the dm-remap. LVM must not take the first: it would read old data, and 'open' and 'assemble' refuse a main device that is in use. Nor has it any business on the spare. In lvm.conf(5), reject both by names that last:";
+static const char lvm_file[] =
+	"or, where LVM has a devices file, take them out of it: 'lvmdevices --deldev /dev/sdb', then 'lvmdevices --adddev /dev/mapper/data'. The initramfs has a copy of that configuration; renew it.";
+
 static void wrap(const char *text, unsigned int indent, unsigned int width)
 {
 	unsigned int col = indent;
@@ -228,11 +233,17 @@ static void gen_man(void)
 				man_command(*c);
 	puts(".SH EXIT STATUS");
 	roff_text(exits);
+	puts(".SH LVM");
+	roff_text(lvm);
+	puts(".PP\n.nf\n.RS");
+	roff("devices { global_filter = [ \"r|^/dev/disk/by-id/wwn-0x5000c500a1b2c3d4|\" ] }");
+	puts("\n.RE\n.fi\n.PP");
+	roff_text(lvm_file);
 	puts(".SH FILES\n.TP\n.I /var/lib/dmremap");
 	roff_text("how far an interrupted scrub or detach has come; may be deleted at any time (DMREMAP_STATE names another folder)");
 	puts(".TP\n.I /etc/default/dmremap");
 	roff_text("DMREMAP_MONITOR: the options of dmremap-monitor.service; DMREMAP_METRICS: the file that dmremap-metrics.timer has written every minute");
-	puts(".SH SEE ALSO\n.BR dmsetup (8),\n.BR badblocks (8),\n.BR ddrescue (1),\n.BR smartctl (8)");
+	puts(".SH SEE ALSO\n.BR dmsetup (8),\n.BR badblocks (8),\n.BR ddrescue (1),\n.BR smartctl (8),\n.BR lvm.conf (5)");
 }
 
 /*--------------------------------------------------------------------

@@ -238,7 +238,7 @@ t_whose_and_find_file() {
 		lvm)
 			wipefs -qa $M/lab
 			# LVM takes no PV that it sees twice: on lab-main, too.
-			echo 'devices { global_filter = [ "a|^/dev/mapper/lab$|", "r|.*|" ] }' >/etc/lvm/lvmlocal.conf
+			echo 'devices { global_filter = [ "r|^/dev/mapper/lab-main$|", "r|^/dev/loop|" ] }' >/etc/lvm/lvmlocal.conf
 			pvcreate -q -y $M/lab >/dev/null 2>&1
 			vgcreate -q vgt $M/lab >/dev/null 2>&1
 			lvcreate -q -an -Zn -L 8M -n pad vgt >/dev/null 2>&1
