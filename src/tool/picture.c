@@ -21,8 +21,9 @@ const char *const shade_names[NR_SHADES] = {
 
 const char shade_letters[NR_SHADES + 1] = ".rRbBL ";
 
+/* More ink is worse: they are told apart without the colours, too. */
 const char *const shade_glyphs[NR_SHADES] = {
-	"·", "▒", "▓", "▒", "█", "▚", " " };
+	"·", "░", "▒", "▓", "█", "▚", " " };
 
 /* Apart in grey, too. */
 const double shade_colours[NR_SHADES][3] = {
@@ -151,6 +152,7 @@ static void draw(cairo_t *cr, const struct grid *g, const struct caption *c,
 		 double width, double height)
 {
 	unsigned int row, col, s;
+	cairo_text_extents_t size;
 	double x = MARGIN, y;
 	char line[128];
 
@@ -177,7 +179,8 @@ static void draw(cairo_t *cr, const struct grid *g, const struct caption *c,
 		cairo_rectangle(cr, x, y - 9, 10, 10);
 		cairo_fill(cr);
 		text(cr, x + 15, y, 11, false, shade_names[s]);
-		x += 32 + 6.6 * strlen(shade_names[s]);
+		cairo_text_extents(cr, shade_names[s], &size);
+		x += 15 + size.x_advance + 22;
 	}
 	snprintf(line, sizeof(line), "one square is %s",
 		 human_size(g->cell_blocks * 8));
