@@ -56,6 +56,18 @@ static void blank_spare(const struct remap *m)
 	area_close(&area);
 }
 
+/* For the question: what else is given up. */
+static const char *then_the_spare(const struct remap *m)
+{
+	static char text[700];
+	struct device d;
+
+	snprintf(text, sizeof(text), "Then the spare area at sector %llu is given up, on\n  %s",
+		 ULL(m->spare_start), device_get_devno(m->spare, &d) ?
+		 m->spare_path : device_describe(&d));
+	return text;
+}
+
 static void finish(const struct remap *m, const char *to)
 {
 	if (m->open_count) {
@@ -100,7 +112,7 @@ static int release_all(const struct remap *m, const char *message)
 static int back_to_main(struct args *a, const struct remap *m)
 {
 	struct kstat k;
-	char question[900];
+	char question[1400];
 	struct device d;
 	int r, tries;
 
@@ -119,8 +131,8 @@ static int back_to_main(struct args *a, const struct remap *m)
 		dm_free_lines(line);
 		return RC_OK;
 	}
-	snprintf(question, sizeof(question), "All blocks of %s go back to the main device, verified:\n  %s\nThen the spare area on %s is given up.",
-		 m->name, device_describe(&d), m->spare_path);
+	snprintf(question, sizeof(question), "All blocks of %s go back to the main device, verified:\n  %s\n%s",
+		 m->name, device_describe(&d), then_the_spare(m));
 	r = confirm(opt(a, "yes"), question);
 	for (tries = 0; !r && tries < TRIES; tries++) {
 		r = release_all(m, "forget_bad") ?: release_all(m, "release") ?:
@@ -296,10 +308,10 @@ static int check_target(struct args *a, const struct remap *m,
 	if (d->content[0] && opt(a, "yes") && !opt(a, "force") && !done)
 		return fail(RC_REFUSED, "%s holds %s; give --force, too, if it may be overwritten",
 			    d->path, d->content);
-	snprintf(question, sizeof(question), "WARNING: everything on\n  %s\nis overwritten with a copy of %s.%s Then %s and its spare area are given up.",
+	snprintf(question, sizeof(question), "WARNING: everything on\n  %s\nis overwritten with a copy of %s.%s\n%s",
 		 device_describe(d), m->name, done ?
 		 "\nAn earlier copy was interrupted and is taken up." : "",
-		 m->name);
+		 opt(a, "keep-spare") ? "" : then_the_spare(m));
 	return confirm(opt(a, "yes"), question);
 }
 

@@ -310,6 +310,9 @@ t_detach_back() {
 	[ "$(dsum $M/lab)" = "$want" ]
 	dmremap lab heal >/dev/null
 	refused 4 'nobody to ask' dmremap detach lab
+	# What is given up is named as well as what is written to.
+	expect 4 "^  $M/lab-main: 64 MiB" script -qec "$D detach lab" /dev/null <<<NO
+	grep -q "^  $M/lab-spare: 16 MiB" /run/expect.out
 	expect 0 'linear' dmremap detach lab --dry-run
 	expect 0 'use /dev/mapper/lab-main' dmremap detach lab --yes
 	[ ! -e $M/lab ]
