@@ -22,7 +22,7 @@ bool dmr_must_commit(const struct dmr_engine *e);
 int dmr_commit(struct dmr_engine *e);
 /* Commit, and let requests in @batch fail that depended on it in vain. */
 void dmr_settle(struct dmr_engine *e, struct list_head *batch);
-/* May these many blocks be remapped now? Opens the breaker if not. */
+/* May these many blocks be remapped? Opens the breaker, which is closed, if not. */
 bool dmr_breaker_admits(struct dmr_engine *e, u32 nr);
 /* The main device answers: a failure was not that of the whole device. */
 bool dmr_main_alive(struct dmr_engine *e);

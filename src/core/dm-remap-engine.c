@@ -230,8 +230,6 @@ bool dmr_breaker_admits(struct dmr_engine *e, u32 nr)
 
 	if (!e->tuning.breaker_count)
 		return true;
-	if (e->breaker_open)
-		return false;
 	if (!e->breaker_remaps ||
 	    now - e->breaker_since >= e->tuning.breaker_seconds) {
 		e->breaker_since = now;
