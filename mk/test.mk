@@ -6,7 +6,7 @@
 #   make sim [SEED=] [SCHEDULES=]  simulator: random lives of a device, power cuts compared
 #   make sim-exhaustive            simulator: scripts, cut at every I/O in every way
 #   make soak [SECONDS=]           simulator with new seeds, and what it covers of the core
-#   make coverage                  lines and branches of the core that the simulator takes
+#   make coverage                  lines and branches of the core that are taken (V=1: which not)
 #   make mutants                   are plausible mistakes caught, and by which check
 
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -70,8 +70,11 @@ sim-exhaustive: $(BUILD)/sim/sim
 mutants: $(BUILD)/sim/sim $(UNIT_PROGS)
 	@tests/mutants/run -s 20000
 
-# Coverage of store and engine by the simulator alone.
+# Coverage of the core: by the simulator, and by the unit tests as well.
 COVER_OBJ := $(patsubst %.c,$(BUILD)/sim/cover/%.o,$(SIM_SRC))
+UNIT_COVER_OBJ := $(patsubst %.c,$(BUILD)/unit-cover/%.o,$(UNIT_SRC))
+UNIT_COVER_PROGS := $(patsubst %,$(BUILD)/unit-cover/%,$(UNIT_NAMES))
+COVER_SCHEDULES = 10000
 
 $(BUILD)/sim/cover/%.o: %.c
 	@mkdir -p $(@D)
@@ -80,18 +83,22 @@ $(BUILD)/sim/cover/%.o: %.c
 $(BUILD)/sim/sim-cover: $(COVER_OBJ)
 	@$(CC) $(SIM_CFLAGS) --coverage -o $@ $^
 
+$(BUILD)/unit-cover/%.o: %.c
+	@mkdir -p $(@D)
+	@$(CC) $(USER_CFLAGS) -O0 -g --coverage -Itests/unit -c -o $@ $<
+
+$(BUILD)/unit-cover/test-%: $(BUILD)/unit-cover/tests/unit/test-%.o $(UNIT_COVER_OBJ)
+	@$(CC) --coverage -o $@ $^ -lcmocka
+
+.SECONDARY: $(UNIT_COVER_OBJ) $(patsubst %,$(BUILD)/unit-cover/tests/unit/%.o,$(UNIT_NAMES))
+
 .PHONY: coverage
-coverage: $(BUILD)/sim/sim-cover
-	@find $(BUILD)/sim/cover -name '*.gcda' -delete
-	@$(BUILD)/sim/sim-cover -x -f $(SCENARIOS) | tail -1
-	@$(BUILD)/sim/sim-cover -j 2 -s $(SEED) -n 3000
-	@cd $(BUILD)/sim/cover && for f in src/core/*.gcda; do \
-		gcov -b -o $$f $(CURDIR)/$${f%.gcda}.c 2>/dev/null | \
-		awk -v f=$${f##*/} '/^File/ { ok = /src\/core\/.*\.c/ } \
-			ok && /^Lines/ { split($$2, a, ":"); l = a[2] " of " $$4 } \
-			ok && /^Taken/ { split($$4, a, ":"); \
-				printf "%-28s lines %-16s branches taken %s of %s\n", f, l, a[2], $$6; ok = 0 }'; \
-	done
+coverage: $(BUILD)/sim/sim-cover $(UNIT_COVER_PROGS)
+	@find $(BUILD)/sim/cover $(BUILD)/unit-cover -name '*.gcda' -delete
+	@tests/unit/run $(UNIT_COVER_PROGS) | tail -n 1
+	@$(BUILD)/sim/sim-cover -x -f $(SCENARIOS) | tail -n 1
+	@$(BUILD)/sim/sim-cover -j 2 -s $(SEED) -n $(COVER_SCHEDULES)
+	@tests/coverage $(if $(V),-v) $(CORE_SRC)
 
 # For as long as wanted: SECONDS=; a new seed each time.
 .PHONY: soak
@@ -117,4 +124,5 @@ $(BUILD)/sim/sim: $(SIM_FAST_OBJ)
 $(BUILD)/sim/sim-safe: $(SIM_SAFE_OBJ)
 	@$(CC) $(SIM_CFLAGS) -O1 $(SANITIZE) -o $@ $^
 
--include $(SIM_FAST_OBJ:.o=.d) $(SIM_SAFE_OBJ:.o=.d) $(COVER_OBJ:.o=.d)
+-include $(SIM_FAST_OBJ:.o=.d) $(SIM_SAFE_OBJ:.o=.d) $(COVER_OBJ:.o=.d) \
+	$(UNIT_COVER_OBJ:.o=.d)

@@ -63,6 +63,8 @@ void disk_write(struct disk *d, u32 sector, const u8 *data, bool fua)
 {
 	struct version *v;
 
+	if (d->bad[sector] & BAD_LIE)
+		return;
 	d->seq++;
 	memcpy(d->cur + sector * 512UL, data, 512);
 	d->bad[sector] &= ~BAD_READ;

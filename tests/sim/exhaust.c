@@ -112,6 +112,8 @@ static void spoil(const char *where, const char *how, u64 at, u32 n, bool good)
 		bad |= BAD_READ;
 	if (strchr(how, '1'))
 		bad <<= 2;
+	if (strchr(how, 'l'))
+		bad |= BAD_LIE;
 	trace("%s %s %llu+%u %s", good ? "good" : "bad", where, ULLA(at), n,
 	      how);
 	for (; n--; sector++) {
@@ -183,10 +185,26 @@ static void expect(const char *text)
 		is = store->nr_lost;
 	else if (!strcmp(what, "mode"))
 		is = W.engine.mode;
+	else if (!strcmp(what, "refused"))
+		is = 0;		/* or the script would have ended */
 	else
 		bad_line(text);
 	if (is != n)
 		violation("%s: it is %llu", text, is);
+}
+
+/* What no crash and no error leaves: two entries of one age for a block. */
+static void twin(u32 slot)
+{
+	struct dmr_store *store = &W.engine.store;
+
+	W.any_meta_fault = W.script_meta_fault = true;
+	if (W.engine.mode != DMR_MODE_RW)
+		return;
+	dmr_store_stage(store, dmr_store_alloc(store),
+			dmr_store_word(store, slot));
+	if (dmr_store_commit(store))
+		dmr_store_forget_staged(store);
 }
 
 static char drained[10][100];
@@ -246,6 +264,14 @@ static void run_line(const char *text)
 		W.takes = true;
 	} else if (!strcmp(word, "takes_not")) {
 		W.takes = false;
+	} else if (!strcmp(word, "no_memory")) {
+		W.script_no_memory = true;
+	} else if (!strcmp(word, "memory")) {
+		W.script_no_memory = false;
+	} else if (!strcmp(word, "device")) {
+		W.area.avail_blocks = atoi(strstr(text, word) + 6);
+	} else if (!strcmp(word, "twin")) {
+		twin(atoi(strstr(text, word) + 4));
 	} else if (!strcmp(word, "concurrent")) {
 		W.profile.concurrent = true;
 	} else if (!strcmp(word, "bad") || !strcmp(word, "good")) {

@@ -16,7 +16,8 @@
 /* No allocation of the core. */
 bool no_memory(void)
 {
-	if (!W.faults || !chance(W.profile.no_memory))
+	if (!W.script_no_memory &&
+	    (!W.faults || !chance(W.profile.no_memory)))
 		return false;
 	trace("no memory");
 	W.no_memory = true;
@@ -136,9 +137,15 @@ int load_this(void)
 	if (r == -ENOMEM && W.no_memory) {
 		bool faults = W.faults;
 
-		W.faults = false;
+		W.faults = W.script_no_memory = false;
 		r = activate();
 		W.faults = faults;
+	}
+	/* The first superblock cannot be read, and the area ends before the device. */
+	if (r && r != -ENOMEM && W.fail_at && !W.area.area_blocks) {
+		W.area.area_blocks = W.first_area;
+		r = activate();
+		W.area.area_blocks = 0;
 	}
 	check_refusal(r);
 	if (!r && !W.every_pattern && !W.have_new && pick(16) == 1)
@@ -221,6 +228,8 @@ void crash_and_recover(bool may_crash_again)
 	if (setjmp(W.crash))
 		violation("a crash where there should be none");
 	W.faults = false;
+	if (!W.every_pattern)
+		W.tuning.read_only = pick(16) == 1;
 	while (load()) {
 		if (!dead() || !pick(2))
 			return;

@@ -44,6 +44,7 @@ enum {
 	BAD_READ = 2,			/* reads fail, until a write succeeds */
 	BAD_WRITE_ONCE = 4,		/* the next write fails */
 	BAD_READ_ONCE = 8,
+	BAD_LIE = 16,			/* writes succeed, and do nothing */
 };
 
 struct version {
@@ -148,6 +149,7 @@ struct world {
 	bool any_main_odd;	/* an error not about the medium, or a death */
 	bool script_meta_fault;	/* the script has spoilt metadata */
 	bool no_memory;		/* an allocation has failed */
+	bool script_no_memory;	/* all of them do */
 	bool have_new;		/* there is a new spare beside the old one */
 	bool new_fault;		/* which has had an error */
 	bool track;		/* note what of the spare is written to ... */

@@ -357,6 +357,31 @@ static void stale_superblocks(void **state)
 }
 
 /* An area beside this one belongs to somebody else. */
+/*
+ * One that could not be wiped, because it could not be read when the spare was
+ * formatted, is not believed later.
+ */
+static void superblock_comes_back(void **state)
+{
+	u8 old[DMR_BLOCK_SIZE], uuid[16];
+	struct spare s;
+
+	(void)state;
+	spare_new(&s, LEN);
+	s.store.seq = 1000000;
+	assert_int_equal(dmr_store_write_super(&s.store), 0);
+	dmr_store_exit(&s.store);
+	memcpy(old, ram_block(s.env, LEN - 1), sizeof(old));
+	s.area.area_blocks = 1000;
+	assert_int_equal(dmr_store_format(s.env, &s.area, &s.sb, &s.why), 0);
+	memcpy(uuid, s.sb.uuid, 16);
+	memcpy(ram_block(s.env, LEN - 1), old, sizeof(old));
+	s.area.area_blocks = 0;
+	assert_int_equal(spare_load(&s), 0);
+	assert_memory_equal(uuid, s.sb.uuid, 16);
+	spare_free(&s);
+}
+
 static void format_spares_neighbours(void **state)
 {
 	struct dmr_layout l;
@@ -427,6 +452,7 @@ int main(void)
 		cmocka_unit_test(newer_format),
 		cmocka_unit_test(format_is_atomic),
 		cmocka_unit_test(stale_superblocks),
+		cmocka_unit_test(superblock_comes_back),
 		cmocka_unit_test(format_spares_neighbours),
 		cmocka_unit_test(out_of_memory),
 	};
