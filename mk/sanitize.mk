@@ -4,7 +4,7 @@
 #
 #   make sanitize [TESTS='io/*']   the VM tests, faults, loops and mutated spares under
 #                                  KASAN, UBSAN, lockdep, kmemleak; no report allowed
-#   make fuzz-spare-kernel [COUNT=5000] [SEED=1]  the mutated spares alone
+#   make fuzz-spare-kernel [COUNT=] [SEED=] [SECONDS=]  the mutated spares alone
 #
 # KVER=uml-debug is user-mode Linux: fast, one processor, no drives of QEMU. KVER=debug
 # runs in QEMU, with two processors and very slowly.
@@ -20,6 +20,7 @@ sanitize fuzz-spare-kernel: export DM_REMAP_TEST_LIMIT = 1500
 sanitize fuzz-spare-kernel: export DM_REMAP_TEST_MEMORY = 2560
 sanitize fuzz-spare-kernel: export DM_REMAP_FUZZ_COUNT = $(or $(COUNT),5000)
 sanitize fuzz-spare-kernel: export DM_REMAP_FUZZ_SEED = $(or $(SEED),1)
+fuzz-spare-kernel: export DM_REMAP_FUZZ_SECONDS = $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),1200)
 sanitize: sanitize-build
 	@tests/vm/run $(SANITIZE_KVER) $(TESTS)
 

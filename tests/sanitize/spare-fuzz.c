@@ -11,6 +11,8 @@
  *            the newest data
  *   data     slots that are overwritten; what is on the main device is right
  *   hostile  metadata with a good checksum and any contents
+ *   valid    metadata that could be true: fields in their range, copies that are both
+ *            valid and disagree; nearly all of it is accepted
  *   noise    anything
  *
  * In all cases, what was written through the device is read back, or an error.
@@ -23,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* For its private functions and structures, as in tests/vm/meta.c. */
@@ -32,11 +35,11 @@
 #define HANG		120		/* seconds for one spare */
 
 static const char usage_text[] =
-"Usage: spare-fuzz MAIN RAW SPARE SEED COUNT BASE...\n"
+"Usage: spare-fuzz [-t SECONDS] MAIN RAW SPARE SEED COUNT BASE...\n"
 "  MAIN   the device below dm-remap, whose bad blocks fail writes\n"
 "  RAW    the same without the bad blocks, to restore it\n"
 "  BASE   BASE.main and BASE.spare are what a pair of devices held\n"
-"One spare for each seed from SEED on. Exit status: 0, 1 data was wrong, 2 wrong\n"
+"One spare for each seed from SEED on, for no longer than SECONDS. Exit status: 0, 1 data was wrong, 2 wrong\n"
 "usage, 3 something hung, 4 the test itself failed.\n";
 
 struct base {
@@ -48,8 +51,8 @@ struct base {
 	struct dmr_super sb;
 };
 
-enum kind { DAMAGE, DATA, HOSTILE, NOISE, NR_KINDS };
-static const char * const kind_name[] = { "damage", "data", "hostile", "noise" };
+enum kind { DAMAGE, DATA, HOSTILE, VALID, NOISE, NR_KINDS };
+static const char * const kind_name[] = { "damage", "data", "hostile", "valid", "noise" };
 
 static const char *main_dev, *spare_dev;
 static u64 main_sectors, spare_bytes;
@@ -384,6 +387,123 @@ static void hostile(void)
 	}
 }
 
+/* An entry that may be so, in a table block whose first @nr describe slots. */
+static void valid_entry(struct dmr_disk_table *d, u32 nr)
+{
+	struct dmr_disk_entry *e = &d->entry[below(below(3) && nr > 64 ? 64 : nr)];
+	struct dmr_disk_entry *other = &d->entry[below(nr)], old;
+	u8 bit = 1 << below(8);
+	u32 n;
+
+	switch (below(10)) {
+	case 0:		/* a bad slot, whatever was in it */
+		memset(e, 0, sizeof(*e));
+		e->state = DMR_BAD;
+		break;
+	case 1:
+		memset(e, 0, sizeof(*e));
+		break;
+	case 2:
+		e->block = cpu_to_le64(below(main_sectors / 8));
+		e->state = DMR_LIVE;
+		e->valid = below(4) ? 0xff : next();
+		e->lost = next() & ~e->valid;
+		e->gen = next();
+		break;
+	case 3:		/* two of one block; one is older */
+		*other = *e;
+		if (e->state == DMR_LIVE)
+			other->gen += 1 + below(100);
+		break;
+	case 4:
+		old = *e;
+		*e = *other;
+		*other = old;
+		break;
+	case 5:		/* many slots of blocks that lie together, or no slot is left */
+		for (n = 0; e < &d->entry[nr] && n < 80; n++, e++) {
+			memset(e, 0, sizeof(*e));
+			e->block = cpu_to_le64((le64_to_cpu(other->block) + n) %
+					       (main_sectors / 8));
+			e->state = DMR_LIVE;
+			e->valid = bit & 1 ? 0 : 0xff;
+			e->gen = 77 + n;
+		}
+		break;
+	default:
+		if (e->state != DMR_LIVE)
+			break;
+		e->gen += below(3);
+		e->valid ^= bit;
+		e->lost = below(2) ? e->lost & ~e->valid : ~e->valid;
+		break;
+	}
+}
+
+static void valid_super(struct dmr_disk_super *d)
+{
+	const struct dmr_layout *l = &base->sb.layout;
+	struct dmr_disk_segment *s = &d->distrust[below(DMR_NR_COPIES)];
+
+	switch (below(8)) {
+	case 0:
+		d->hwm = cpu_to_le64(below(l->nr_tables + 1));
+		break;
+	case 1:
+		d->activations = cpu_to_le64(next() >> below(64));
+		break;
+	case 2:
+		d->counters[below(16)] = cpu_to_le64(next() >> below(64));
+		break;
+	case 3:		/* of one copy of the table only, or the other one is used */
+		s->start = cpu_to_le64(below(l->nr_tables));
+		s->len = cpu_to_le64(below(l->nr_tables + 1));
+		break;
+	case 4:
+		memset(d->label, 'a' + below(26), below(sizeof(d->label)));
+		break;
+	case 5:		/* anybody's main device of this size */
+		memset(d->identity, 'a' + below(26), below(sizeof(d->identity)));
+		break;
+	case 6:
+		d->compat = cpu_to_le32(next());
+		break;
+	default:
+		d->ro_compat = cpu_to_le32(!below(4));
+		break;
+	}
+}
+
+/* All copies alike, or one of them newer, as new, or older than the others. */
+static void valid_spare(void)
+{
+	const struct dmr_layout *l = &base->sb.layout;
+	bool super = !below(4);
+	u64 table = below(base->sb.hwm);
+	unsigned int n, copies = super ? DMR_NR_SUPERS : DMR_NR_COPIES, c;
+	unsigned int only = below(2) ? copies : below(copies);
+	int age = only < copies ? (int)below(3) - 1 : 0;
+	u64 again = rng;
+
+	for (c = 0; c < copies; c++) {
+		struct dmr_disk_header *h =
+			(void *)block_at(super ? dmr_layout_super(l, c) :
+						 dmr_layout_table(l, c, table));
+
+		if (only < copies && c != only)
+			continue;
+		rng = again;
+		for (n = 1 + below(super ? 2 : 6); n; n--) {
+			if (super)
+				valid_super((void *)h);
+			else
+				valid_entry((void *)h, dmr_layout_entries(l, table));
+		}
+		h->seq = cpu_to_le64(le64_to_cpu(h->seq) + age);
+		h->crc = cpu_to_le32(block_crc(h));
+	}
+}
+
 static void mutate(void)
 {
 	u32 n;
@@ -402,6 +522,10 @@ static void mutate(void)
 	case HOSTILE:
 		for (n = 1 + below(2); n; n--)
 			hostile();
+		break;
+	case VALID:
+		for (n = 1 + below(6); n; n--)
+			valid_spare();
 		break;
 	default:
 		if (!below(4)) {
@@ -627,11 +751,20 @@ static int open_dev(const char *path, u64 *bytes)
 
 int main(int argc, char **argv)
 {
+	/* Half of them are such that the device gets to work with them. */
+	static const enum kind often[] = { VALID, VALID, VALID, VALID, DAMAGE, DATA, HOSTILE, NOISE };
 	u64 count, first, i, bytes, used[NR_KINDS] = { 0 }, refused[NR_KINDS] = { 0 };
+	u64 all_refused = 0;
+	time_t until = 0;
 	struct base *bases;
 	pthread_t thread;
 	int nr;
 
+	if (argc > 2 && !strcmp(argv[1], "-t")) {
+		until = time(NULL) + atoi(argv[2]);
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc < 7) {
 		fputs(usage_text, stderr);
 		return 2;
@@ -656,18 +789,23 @@ int main(int argc, char **argv)
 	if (pthread_create(&thread, NULL, watchdog, NULL))
 		die(4, "cannot start a thread");
 
-	for (i = 0; i < count; i++, beat++) {
+	for (i = 0; i < count && (!until || time(NULL) < until); i++, beat++) {
 		seed = first + i;
 		rng = seed * 0x2545f4914f6cdd1dULL;
 		base = &bases[below(nr)];
-		kind = below(NR_KINDS);
+		kind = often[below(sizeof(often) / sizeof(often[0]))];
 		used[kind]++;
 		if (!one())
 			refused[kind]++;
 	}
-	printf("%llu mutated spares", count);
+	count = i;
 	for (i = 0; i < NR_KINDS; i++)
-		printf(", %s %llu (%llu refused)", kind_name[i], used[i], refused[i]);
+		all_refused += refused[i];
+	printf("%llu mutated spares from seed %llu on, %llu activated, %llu refused:",
+	       count, first, count - all_refused, all_refused);
+	for (i = 0; i < NR_KINDS; i++)
+		printf("%s %s %llu (%llu refused)", i ? "," : "", kind_name[i], used[i],
+		       refused[i]);
 	printf("\n");
 	return 0;
 }

@@ -55,7 +55,7 @@ make_bases() {
 t_mutated_spares() {
 	make_bases
 	dmesg -n 4
-	spare-fuzz /dev/mapper/ill /dev/main /dev/spare "${DM_REMAP_FUZZ_SEED:-1}" \
+	spare-fuzz -t "${DM_REMAP_FUZZ_SECONDS:-1200}" /dev/mapper/ill /dev/main /dev/spare "${DM_REMAP_FUZZ_SEED:-1}" \
 		"${DM_REMAP_FUZZ_COUNT:-5000}" fresh used lost grown >counts
 	note "$(cat counts)"
 }
