@@ -40,7 +40,9 @@ def load(dev, log, blocks, writes=None):
     i = read_log(log)[2]
     fd = os.open(dev, os.O_RDWR | os.O_DIRECT | os.O_DSYNC)
     buf = mmap.mmap(-1, 4096)
-    out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    # In user-mode Linux the log, too, is lost with the machine if it is not synced.
+    sync = os.O_DSYNC if "LOG_SYNC" in os.environ else 0
+    out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | sync)
     os.write(out, b"\n")
     n = 0
     while writes is None or n < writes:
