@@ -114,8 +114,8 @@ static int open_cmd(struct args *a)
 	if (r)
 		return r;
 	if (area_in_kernel(&spare, start, in_use, sizeof(in_use)))
-		return fail(RC_REFUSED, "this spare is open already: use /dev/mapper/%s",
-			    in_use);
+		return fail(RC_REFUSED, "this spare is open already, as '%s'; use /dev/mapper/%s",
+			    in_use, in_use);
 	r = area_open(&area, &spare, start,
 		      opt(a, "search") ? AREA_SEARCH : AREA_READ);
 	if (r)

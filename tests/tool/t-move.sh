@@ -9,6 +9,10 @@ start_load() {
 	load=$!
 }
 verify() { python3 "$here/oracle.py" verify "$1" "$T/log"; }
+# until_remapped N: the load has found more than N bad blocks
+until_remapped() {
+	until [ "$(value remappings)" -gt "$1" ]; do kill -0 $load; done
+}
 stop_load() {
 	kill -0 $load
 	kill -KILL $load
@@ -20,7 +24,7 @@ t_grow_in_use() {
 	dmremap create lab $M/lab-main $M/lab-spare --yes --size 1M >/dev/null
 	dmremap lab hurt --bad 300 --kind write --seed 1 >/dev/null
 	start_load
-	sleep 2
+	until_remapped 2
 	refused 4 'nobody to ask' dmremap grow lab
 	expect 0 'grow 32768' dmremap grow lab --dry-run
 	expect 0 'slots now' dmremap grow lab --yes --size 4M
@@ -28,10 +32,9 @@ t_grow_in_use() {
 	[ "$(value spare_length)" = 32768 ]
 	refused 2 'already' dmremap grow lab --yes
 	refused 2 'cannot shrink' dmremap grow lab --yes --size 8M
-	sleep 2
+	until_remapped 10
 	stop_load
 	verify $M/lab
-	[ "$(value remappings)" -gt 10 ]
 	dmremap close lab
 	expect 0 whole dmremap check $M/lab-spare
 	dmremap open lab $M/lab-spare >/dev/null
@@ -56,18 +59,17 @@ t_replace_in_use() {
 	dmremap create lab $M/lab-main $M/lab-spare --yes --label lab --low-water 7 --breaker 0,0 >/dev/null
 	dmremap lab hurt --bad 500 --kind write --seed 1 >/dev/null
 	start_load
-	sleep 3
+	until_remapped 4
 	refused 4 'nobody to ask' dmremap replace lab $M/new-main
 	expect 0 'dmsetup suspend lab' dmremap replace lab $M/new-main --dry-run
 	expect 0 'the spare is on' dmremap replace lab $M/new-main --yes
-	sleep 1
+	until_remapped 7
 	expect 0 'the spare is on' dmremap replace lab $M/lab-spare --yes --start 4M
-	sleep 1
+	until_remapped 10
 	stop_load
 	verify $M/lab
 	dmsetup table lab | grep 'low_water 7'
 	dmsetup table lab | grep ' 8192 '
-	[ "$(value remappings)" -gt 10 ]
 	# The ones that are out of use are blank.
 	refused 2 'no spare area' dmremap inspect $M/new-main
 	refused 2 'starts at sector 8192' dmremap inspect $M/lab-spare
@@ -324,7 +326,7 @@ t_detach_in_use() {
 	pair
 	dmremap lab hurt --bad 300 --kind write --seed 2 >/dev/null
 	start_load
-	sleep 3
+	until_remapped 4
 	dmremap lab heal >/dev/null
 	expect 0 'plain mapping' dmremap detach lab --yes
 	sleep 1
