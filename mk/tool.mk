@@ -91,6 +91,7 @@ check-tool: check-tool-unit
 	tests/tool/run $(or $(KVER),6.1)
 
 check-tool-power:
+	@lab/setup -q build vm kernels:$(or $(KVER),6.1)
 	tests/tool/power $(or $(KVER),6.1)
 
 -include $(TOOL_OBJ:.o=.d) $(TOOL_ASAN_OBJ:.o=.d)
