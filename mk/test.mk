@@ -4,7 +4,7 @@
 #
 #   make unit                      unit tests of format, store and index (V=1: all output)
 #   make sim [SEED=] [SCHEDULES=]  simulator: random lives of a device, power cuts compared
-#   make sim-exhaustive            simulator: scripts, cut at every I/O in every way
+#   make sim-exhaustive            simulator: scripts, cut at every I/O in every way, up to 600
 #   make soak [SECONDS=]           simulator with new seeds, and what it covers of the core
 #   make coverage                  lines and branches of the core that are taken (V=1: which not)
 #   make mutants                   are plausible mistakes caught, and by which check
@@ -61,7 +61,8 @@ sim: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
 	@$(BUILD)/sim/sim-safe -j 2 -t 60 -s $(SEED) -n $$(($(SCHEDULES) / 100 + 1))
 	@$(BUILD)/sim/sim -j 2 -t 600 -s $(SEED) -n $(SCHEDULES)
 
-# A crash after every I/O of each scenario, with every pattern of what is left.
+# A crash after every I/O of each scenario, and of the recovery, with every pattern of
+# what is left; of a cut with more than 600 these and 150 random ones.
 .PHONY: sim-exhaustive
 sim-exhaustive: $(BUILD)/sim/sim
 	@$(BUILD)/sim/sim -x $(SCENARIOS)

@@ -24,7 +24,7 @@ bool exhaust_fast, exhaust_stop;
 
 static char line[MAX_LINES][100];
 static u32 nr_lines;
-static u64 runs;
+static u64 runs, cuts, sampled;
 
 struct cut {
 	u64 fail;		/* this I/O fails; 0: none does */
@@ -446,8 +446,10 @@ static void all_patterns(u64 *rng)
 	do {
 		run_script(list, nr_list);
 	} while (++n < max_patterns && next_list(0));
+	cuts++;
 	if (n < max_patterns)
 		return;
+	sampled++;
 	for (i = 0; i < samples; i++) {
 		random_list(rng);
 		run_script(list, nr_list);
@@ -524,7 +526,8 @@ static void one_scenario(const char *path)
 	}
 	C.at = 0;
 	all_errors(ios);
-	printf("%-40s %6llu I/Os, %8llu runs\n", path, ULLA(ios), ULLA(runs));
+	printf("%-45s %4llu I/Os, %7llu runs; more patterns than were tried: %llu of %llu cuts\n",
+	       path, ULLA(ios), ULLA(runs), ULLA(sampled), ULLA(cuts));
 }
 
 static void run_choices(const char *path)

@@ -493,6 +493,28 @@ static void garbage_beyond_the_mark(void **state)
 	spare_free(&s);
 }
 
+/* No memory for the words of more slots: nothing has changed, on the spare either. */
+static void extend_without_memory(void **state)
+{
+	struct spare s;
+	u64 hwm;
+
+	(void)state;
+	spare_new(&s, 20000);
+	hwm = s.store.sb.hwm;
+	assert_true(hwm < s.store.sb.layout.nr_tables);
+	ram_reset_counts(s.env);
+	ram_allow_allocs(0);
+	assert_int_equal(dmr_store_extend(&s.store), -ENOMEM);
+	ram_allow_all_allocs();
+	assert_int_equal(s.env->writes, 0);
+	assert_int_equal(s.store.sb.hwm, hwm);
+	assert_int_equal(dmr_store_extend(&s.store), 0);
+	assert_true(s.store.sb.hwm > hwm);
+	assert_int_equal(spare_reload(&s), 0);
+	spare_free(&s);
+}
+
 static void extend_crashes(void **state)
 {
 	unsigned int cut, tear;
@@ -658,6 +680,7 @@ int main(void)
 		cmocka_unit_test(misplaced_tables),
 		cmocka_unit_test(garbage_beyond_the_mark),
 		cmocka_unit_test(extend_crashes),
+		cmocka_unit_test(extend_without_memory),
 		cmocka_unit_test(more_than_one_table_block),
 		cmocka_unit_test(growth),
 		cmocka_unit_test(metadata_write_errors),
