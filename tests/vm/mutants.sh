@@ -90,11 +90,11 @@ mutant only-main-has-limits kernel/dm-remap-target.c \
 
 mutant neighbours-hidden core/dm-remap-engine-write.c \
 	's/dmr_word_valid\(p->word\) \| p->mask,/0xff,/' \
-	io/neighbours io/sizes io/write_only_errors fs/ext4_1k life/reload
+	io/neighbours io/write_only_errors life/reload
 
 mutant nothing-is-absorbed core/dm-remap-engine.c \
 	's/op != REQ_OP_WRITE_ZEROES\)\n\t\treturn false;/op != REQ_OP_WRITE_ZEROES)\n\t\treturn false;\n\tif (op == REQ_OP_WRITE)\n\t\treturn false;/' \
-	fs/ext4 fs/xfs fs/btrfs fs/zfs io/fio io/buffered life/swap table/4kn_main
+	fs/ext4 fs/ext4_1k fs/xfs fs/btrfs fs/zfs io/fio io/buffered life/swap table/4kn_main
 
 mutant nothing-is-lost core/dm-remap-engine-write.c \
 	's/dmr_word_lost\(p->word\) \| \(keep & ~good\)/0/' \

@@ -96,7 +96,7 @@ load() {
 	mount "$R" /mnt/a
 	go_bad &
 	local bad=$!
-	power mark /mnt/a log 12 || fail "the load has failed"
+	power mark /mnt/a log 5 || fail "the load has failed"
 	wait $bad
 	umount /mnt/a
 	at_least remappings 8
