@@ -28,3 +28,8 @@ mutant shift kernel/dm-remap-registry.c \
 mutant allocation-not-checked kernel/dm-remap-target.c \
 	's/\tif \(!t\) \{\n\t\tti->error = "out of memory";\n\t\treturn -ENOMEM;\n\t\}\n//' \
 	fault/nth_allocation
+
+# A block of the metadata that the main device does not have.
+mutant block-not-checked core/dm-remap-format.c \
+	's/block >= main_blocks \|\| //' \
+	fuzz/mutated_spares
