@@ -358,6 +358,17 @@ static void tamper_table(struct dmr_disk_table *d)
 	}
 }
 
+/* A block in use is another one, or one that the main device does not have. */
+static void other_block(struct dmr_disk_table *d)
+{
+	u32 tries = DMR_TABLE_ENTRIES, i = below(64);
+
+	while (tries-- && d->entry[i].state != DMR_LIVE)
+		i = (i + 1) % DMR_TABLE_ENTRIES;
+	if (d->entry[i].state == DMR_LIVE)
+		tamper64(&d->entry[i].block);
+}
+
 static void hostile(void)
 {
 	const struct dmr_layout *l = &base->sb.layout;
@@ -365,9 +376,12 @@ static void hostile(void)
 	u64 table = below(below(2) ? 2 : l->nr_tables) % l->nr_tables;
 	unsigned int n, copies = super ? DMR_NR_SUPERS : DMR_NR_COPIES, c;
 	bool all = below(4);
+	bool block_only = !super && !below(3);
 	u64 again = rng;
 	u8 *b;
 
+	if (block_only)
+		table = below(base->sb.hwm);
 	for (c = 0; c < copies; c++) {
 		if (!all && c != copies - 1)
 			continue;
@@ -375,7 +389,9 @@ static void hostile(void)
 		rng = again;
 		b = block_at(super ? dmr_layout_super(l, c) :
 				     dmr_layout_table(l, c, table));
-		for (n = 1 + below(super ? 2 : 4); n; n--) {
+		if (block_only)
+			other_block((void *)b);
+		for (n = block_only ? 0 : 1 + below(super ? 2 : 4); n; n--) {
 			if (!below(40))
 				tamper64(b + 8 * below(DMR_BLOCK_SIZE / 8));
 			else if (super)
