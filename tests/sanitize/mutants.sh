@@ -29,8 +29,3 @@ mutant shift kernel/dm-remap-registry.c \
 mutant allocation-not-checked kernel/dm-remap-io.c \
 	's/return (bioset_init\(&env->bios, .*?\);)/$1\n\treturn 0;/' \
 	fault/nth_allocation
-
-# A block of the metadata that the main device does not have.
-mutant block-not-checked core/dm-remap-format.c \
-	's/block >= main_blocks \|\| //' \
-	fuzz/mutated_spares
