@@ -138,6 +138,14 @@ mutant format-again kernel/dm-remap-target.c \
 	's/\tt->format = false;\n//; s/if \(!t->engine.active\) \{/if (!t->engine.active || t->format) {/' \
 	table/format_read_only
 
+mutant block-numbers-are-short core/dm-remap-format.h \
+	's/return w & \(DMR_MAX_MAIN_BLOCKS - 1\);/return w \& (BIT_ULL(33) - 1);/' \
+	size/largest
+
+mutant any-main-is-small-enough core/dm-remap-store-load.c \
+	's/DMR_MAX_MAIN_BLOCKS << DMR_BLOCK_SECTOR_SHIFT\)/~0ULL)/' \
+	size/too_large
+
 mutant metadata-at-resume-is-old kernel/dm-remap-target.c \
 	's/dmr_engine_save\(&t->engine\);/;/' \
 	message/status
