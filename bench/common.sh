@@ -35,6 +35,22 @@ nulldev() {
 	echo 1 >"$dir/power"
 }
 
+# metadata_spare DEVICE NULL_DEVICE: /dev/mapper/spare, which keeps what is metadata only,
+# on DEVICE: a million slots are 4 GiB. Both are of the same size.
+metadata_spare() {
+	local size half meta=131072
+
+	size=$(sectors_of "$1")
+	half=$((size / 2 - 64))
+	dmsetup create spare <<END
+0 $meta linear $1 0
+$meta $((half - meta)) linear $2 $meta
+$half $meta linear $1 $half
+$((half + meta)) $((size - 64 - half - meta)) linear $2 $((half + meta))
+$((size - 64)) 64 linear $1 $((size - 64))
+END
+}
+
 sectors_of() { blockdev --getsz "$1"; }
 
 # linear NAME DEVICE
