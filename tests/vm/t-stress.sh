@@ -136,6 +136,7 @@ check_btrfs() {
 }
 # the same on ZFS
 t_zfs() {
+	needs zfs
 	modprobe zfs zfs_arc_max=67108864 || fail "no ZFS here: lab/setup zfs"
 	mkdir -p /mnt/a
 	failing 400
@@ -216,7 +217,7 @@ lvm() {
 	shift 2
 	"$command" -qq --config 'activation { udev_sync = 0 udev_rules = 0 }
 		devices { obtain_device_list_from_udev = 0 use_devicesfile = 0 dir = "/dev"
-			filter = [ '"$filter"' "r|.*|" ] }
+			types = [ "nullb", 16 ] filter = [ '"$filter"' "r|.*|" ] }
 		global { use_lvmpolld = 0 event_activation = 0 } backup { backup = 0 archive = 0 }' \
 		"$@" >lvm.out 2>&1 || fail "$command: $(cat lvm.out)"
 }
@@ -335,11 +336,13 @@ t_md_above() {
 
 # swap on dm-remap under memory pressure
 t_swap() {
+	mkdir -p /sys/fs/cgroup
+	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
+	grep -qw memory /sys/fs/cgroup/cgroup.controllers ||
+		skip "this kernel cannot limit memory"
 	failing 256
 	mkswap "$R" >/dev/null
 	swapon "$R"
-	mkdir -p /sys/fs/cgroup
-	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
 	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
 	mkdir -p /sys/fs/cgroup/tight
 	echo 48M >/sys/fs/cgroup/tight/memory.max
@@ -405,9 +408,9 @@ t_hundred() {
 	disk main 200
 	disk spare 64
 	layered ill /dev/main
-	vmio fill /dev/main 0 409600 1
 	for ((i = 0; i < n; i++)); do
 		dmsetup create "part$i" --table "0 4096 linear /dev/mapper/ill $((i * 4096))"
+		vmio fill "/dev/mapper/part$i" 0 4096 1
 		dmsetup create "many$i" --table \
 			"$(table 4096 "/dev/mapper/part$i" /dev/spare $((i * 1024)) spare_length 1024)"
 	done
