@@ -7,7 +7,8 @@
 #   make fuzz-spare-kernel [COUNT=] [SEED=] [SECONDS=]  the mutated spares alone
 #
 # KVER=uml-debug is user-mode Linux: fast, one processor, no drives of QEMU. KVER=debug
-# runs in QEMU, with two processors and very slowly.
+# (the same, and sleeping where it is forbidden) and KVER=races (KCSAN, lockdep, and
+# sleeping) run in QEMU, with two processors and very slowly.
 
 SANITIZE_KVER = $(or $(KVER),uml-debug)
 
