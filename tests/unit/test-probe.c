@@ -356,7 +356,6 @@ static void stale_superblocks(void **state)
 	}
 }
 
-/* An area beside this one belongs to somebody else. */
 /*
  * One that could not be wiped, because it could not be read when the spare was
  * formatted, is not believed later.
@@ -382,6 +381,7 @@ static void superblock_comes_back(void **state)
 	spare_free(&s);
 }
 
+/* An area beside this one belongs to somebody else. */
 static void format_spares_neighbours(void **state)
 {
 	struct dmr_layout l;
