@@ -74,6 +74,17 @@ needs() {
 		skip "$1 is not built for this kernel"
 }
 
+# tight LIMIT: a control group of so much memory, /sys/fs/cgroup/tight
+tight() {
+	mkdir -p /sys/fs/cgroup
+	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
+	grep -qw memory /sys/fs/cgroup/cgroup.controllers ||
+		skip "this kernel cannot limit memory"
+	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir -p /sys/fs/cgroup/tight
+	echo "$1" >/sys/fs/cgroup/tight/memory.max
+}
+
 #-----------------------------------------------------------------------
 # Disks
 

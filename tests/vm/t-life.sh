@@ -176,17 +176,13 @@ t_evacuate_under_load() {
 
 # swap on the device, over bad blocks
 t_swap() {
+	tight 12M
 	disk main 128
 	disk spare 16
 	bad main 1000-1099 20000-20511 50000 50008 60000-60100
 	remap /dev/main /dev/spare
 	mkswap "$R" >/dev/null
 	swapon "$R"
-	mkdir -p /sys/fs/cgroup
-	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
-	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
-	mkdir -p /sys/fs/cgroup/tight
-	echo 12M >/sys/fs/cgroup/tight/memory.max
 	( # What the program has in memory goes to swap and comes back.
 		echo $BASHPID >/sys/fs/cgroup/tight/cgroup.procs
 		exec vmio memory 40

@@ -336,16 +336,10 @@ t_md_above() {
 
 # swap on dm-remap under memory pressure
 t_swap() {
-	mkdir -p /sys/fs/cgroup
-	mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
-	grep -qw memory /sys/fs/cgroup/cgroup.controllers ||
-		skip "this kernel cannot limit memory"
+	tight 48M
 	failing 256
 	mkswap "$R" >/dev/null
 	swapon "$R"
-	echo +memory >/sys/fs/cgroup/cgroup.subtree_control
-	mkdir -p /sys/fs/cgroup/tight
-	echo 48M >/sys/fs/cgroup/tight/memory.max
 	grow 64 500000 $PIECES
 	( # What does not fit into memory goes to swap and comes back, verified.
 		echo $BASHPID >/sys/fs/cgroup/tight/cgroup.procs
