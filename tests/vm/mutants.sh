@@ -90,7 +90,7 @@ mutant only-main-has-limits kernel/dm-remap-target.c \
 
 mutant neighbours-hidden core/dm-remap-engine-write.c \
 	's/dmr_word_valid\(p->word\) \| p->mask,/0xff,/' \
-	io/neighbours io/write_only_errors life/reload
+	io/neighbours io/sizes io/write_only_errors life/reload
 
 mutant nothing-is-absorbed core/dm-remap-engine.c \
 	's/op != REQ_OP_WRITE_ZEROES\)\n\t\treturn false;/op != REQ_OP_WRITE_ZEROES)\n\t\treturn false;\n\tif (op == REQ_OP_WRITE)\n\t\treturn false;/' \

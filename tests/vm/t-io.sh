@@ -6,12 +6,18 @@
 # writes and reads from 512 bytes to 1 MiB, at all alignments, over bad sectors,
 # blocks and long ranges, twice
 t_sizes() {
+	local r ill=(9 1000-1007 1020 4003-4004 4040-4111 8192-8703 20000 20009 20018
+		20027 20036 20045 32760-32767)
+
 	disk main 16
 	disk spare 16
-	bad main 9 1000-1007 1020 4003-4004 4040-4111 8192-8703 20000 20009 20018 \
-		20027 20036 20045 32760-32767
+	vmio fill /dev/main 0 32768 1
+	bad main "${ill[@]}"
 	remap /dev/main /dev/spare
-	vmio fill "$R" 0 32768 1
+	# Nothing but these, so that the rest of their blocks stays where it is.
+	for r in "${ill[@]}"; do
+		vmio write "$R" "${r%-*}" $((${r#*-} - ${r%-*} + 1)) 1
+	done
 	vmio sweep "$R" 32768 1 250 model
 	bad main 3000-3007 12345 16384-16399
 	# What dies later dies with its data: write it before it is read.
