@@ -61,7 +61,7 @@ TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,say.o progress.o ranges.o \
 		kstat.o picture.o targets.o) $(TOOL)/asan/user/kernel-shim.o
 
 $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
-	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)
+	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -Wl,--wrap=realloc -o $@ $^ -lcmocka $(TOOL_LIBS)
 
 $(TOOL)/copy: tests/tool/copy.c $(filter-out %/main.o,$(TOOL_ASAN_OBJ))
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)

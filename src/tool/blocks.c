@@ -156,10 +156,12 @@ int blocks_act(const char *name, const char *message, const struct ranges *rs,
 	u64 at = 0, past = 0, n;
 	struct progress p;
 	char extra[64];
+	int r = ranges_whole(rs);
 	size_t i;
-	int r = RC_OK;
 
 	memset(t, 0, sizeof(*t));
+	if (r)
+		return r;
 	catch_signals();
 	progress_begin(&p, message, ranges_total(rs), 0);
 	for (i = 0; i < rs->nr && !r && !interrupted(); i++) {

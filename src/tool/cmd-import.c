@@ -287,8 +287,10 @@ static int import(struct args *a)
 	if (!r && image && access(image, R_OK))
 		r = fail(RC_REFUSED, "cannot read %s: %s", image,
 			 strerror(errno));
-	if (!r)
+	if (!r) {
 		blocks_of(&bad, m.sectors, &blocks);
+		r = ranges_whole(&bad) ?: ranges_whole(&blocks);
+	}
 	nr = (ranges_total(&blocks) + 7) / 8;
 	if (!r && nr > k.slots_free + k.slots_used)
 		r = fail(RC_REFUSED, "the list has %llu blocks, the spare only %llu slots; 'dmremap grow' or 'dmremap replace' it first. Nothing was changed",
@@ -372,7 +374,7 @@ static int export(struct args *a)
 			ranges_add_mask(&bad, b.b[i].sector,
 					kblock_unsafe(&b.b[i]));
 	ranges_tidy(&bad);
-	r = output_begin(&out, opt(a, "output"));
+	r = ranges_whole(&bad) ?: output_begin(&out, opt(a, "output"));
 	if (!r && !strcmp(format, "ddrescue"))
 		export_ddrescue(out.f, &bad, m.sectors);
 	else

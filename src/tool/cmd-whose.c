@@ -344,6 +344,9 @@ static int whose_cmd(struct args *a)
 	if (r)
 		goto out;
 	ranges_tidy(&whose.want);
+	r = ranges_whole(&whose.want);
+	if (r)
+		goto out;
 	if (!whose.want.nr) {
 		printf("%s: no block is known bad or lost\n", m.name);
 		goto out;
@@ -361,6 +364,8 @@ static int whose_cmd(struct args *a)
 	else if (!mounts)
 		r = fail(RC_REFUSED, "no file system on %s is mounted; mount it (read-only will do) and ask again (of a ZFS pool, 'zpool status -v' tells)",
 			 m.name);
+	else
+		r = ranges_whole(&whose.owned);
 	for (i = 0; !r && i < whose.want.nr; i++) {
 		const struct range *w = &whose.want.r[i];
 

@@ -20,8 +20,10 @@ bool ranges_add(struct ranges *rs, u64 start, u64 count)
 		size_t room = rs->room ? 2 * rs->room : 64;
 		struct range *more = realloc(rs->r, room * sizeof(*more));
 
-		if (!more)
+		if (!more) {
+			rs->incomplete = true;
 			return false;
+		}
 		rs->r = more;
 		rs->room = room;
 	}
@@ -36,6 +38,12 @@ void ranges_add_mask(struct ranges *rs, u64 start, u8 mask)
 	for (i = 0; i < 8; i++)
 		if (mask >> i & 1)
 			ranges_add(rs, start + i, 1);
+}
+
+int ranges_whole(const struct ranges *rs)
+{
+	return rs->incomplete ? fail(RC_FAILED, "there is not enough memory for the list; name a part of it") :
+	       RC_OK;
 }
 
 static int by_start(const void *a, const void *b)

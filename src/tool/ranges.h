@@ -14,11 +14,15 @@ struct range {
 struct ranges {
 	struct range *r;
 	size_t nr, room;
+	bool incomplete;	/* there was no memory for all of it */
 };
 
+/* Return: false if there is no memory; the list remembers. */
 bool ranges_add(struct ranges *rs, u64 start, u64 count);
 /* The sectors from @start on whose bits are set. */
 void ranges_add_mask(struct ranges *rs, u64 start, u8 mask);
+/* RC_OK, or a message: before anything is done with a list, or said of it. */
+int ranges_whole(const struct ranges *rs);
 /* Sort, and join what overlaps or is adjacent. */
 void ranges_tidy(struct ranges *rs);
 void ranges_free(struct ranges *rs);

@@ -55,6 +55,36 @@ static void refuse_list(enum list_format f, const char *text)
 	assert_null(bad.r);
 }
 
+static bool no_memory;
+
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size)
+{
+	return no_memory ? NULL : __real_realloc(p, size);
+}
+
+/* A list for which there is no memory is not taken for a shorter one. */
+static void list_without_memory(void **state)
+{
+	struct ranges rs = { 0 };
+	u64 i;
+
+	(void)state;
+	for (i = 0; ranges_add(&rs, 16 * i, 8); i++) {
+		assert_int_equal(ranges_whole(&rs), RC_OK);
+		no_memory = i > 100;
+	}
+	no_memory = false;
+	assert_true(i > 100);
+	assert_int_equal(ranges_whole(&rs), RC_FAILED);
+	ranges_tidy(&rs);
+	assert_int_equal(ranges_total(&rs), 8 * i);
+	assert_int_equal(ranges_whole(&rs), RC_FAILED);
+	ranges_free(&rs);
+	assert_int_equal(ranges_whole(&rs), RC_OK);
+}
+
 static void badblocks_lists(void **state)
 {
 	(void)state;
@@ -424,6 +454,7 @@ static void targets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(list_without_memory),
 		cmocka_unit_test(badblocks_lists),
 		cmocka_unit_test(sector_lists),
 		cmocka_unit_test(ddrescue_maps),
