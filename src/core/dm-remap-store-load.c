@@ -140,7 +140,7 @@ static int explain_nothing(const struct candidates *c, struct dmr_why *why)
 		return -EINVAL;
 	}
 	if (c->unreadable) {
-		say(why, "%u superblock(s) cannot be read, none is valid (give spare_length if format had it)",
+		say(why, "%u superblocks cannot be read, none is valid (is spare_length missing?)",
 		    c->unreadable);
 		return -EIO;
 	}
