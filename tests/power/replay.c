@@ -43,8 +43,9 @@ static const char usage_text[] =
 "           bring DEVICE from where the file POSITION says to this point; write\n"
 "           to ACKED what was acknowledged by then: \"WRITER NUMBER\" for each\n"
 "           mark \"A.WRITER.NUMBER\"\n"
-"       replay part LOG POSITION DEVICE SEED\n"
-"           also some sectors of what was written after it, before the next flush\n";
+"       replay part LOG POSITION DEVICE SEED BYTES\n"
+"           also some of what was written after it, before the next flush, in\n"
+"           pieces of BYTES\n";
 
 static void __attribute__((noreturn, format(printf, 1, 2)))
 die(const char *fmt, ...)
@@ -114,12 +115,12 @@ static bool is_point(const struct entry *e)
 	return e->flags & (FLUSH | FUA);
 }
 
-/* Each sector with a chance of @half in 2. */
-static void apply(const struct entry *e, uint64_t data, bool half)
+/* All of it, or each @piece (bytes) of it with a chance of a half if that is not 0. */
+static void apply(const struct entry *e, uint64_t data, size_t piece)
 {
 	static char *buf;
 	static size_t room;
-	size_t bytes = e->nr_sectors * unit, i;
+	size_t bytes = e->nr_sectors * unit, i, n;
 
 	if (!bytes || (e->flags & (DISCARD | MARK)))
 		return;
@@ -131,10 +132,9 @@ static void apply(const struct entry *e, uint64_t data, bool half)
 			die("out of memory");
 	}
 	read_all(log_fd, buf, bytes, data);
-	for (i = 0; i < bytes; i += half ? 512 : bytes) {
-		size_t n = half ? 512 : bytes;
-
-		if (half && random() & 1024)
+	for (i = 0; i < bytes; i += n) {
+		n = piece && piece < bytes - i ? piece : bytes - i;
+		if (piece && random() & 1024)
 			continue;
 		if (pwrite(dev_fd, buf + i, n, e->sector * unit + i) != (ssize_t)n)
 			die("cannot write: %s", strerror(errno));
@@ -200,7 +200,7 @@ static void replay_to(uint64_t point, const char *position, const char *acked)
 		if (!next_entry(&p, &e, &data))
 			die("the log has %llu points only",
 			    (unsigned long long)p.points);
-		apply(&e, data, false);
+		apply(&e, data, 0);
 		take_mark(&p, &e);
 		p.points += is_point(&e);
 	}
@@ -219,7 +219,7 @@ static void replay_to(uint64_t point, const char *position, const char *acked)
 	fclose(f);
 }
 
-static void replay_part(const char *position, unsigned int seed)
+static void replay_part(const char *position, unsigned int seed, size_t piece)
 {
 	struct position p;
 	struct entry e;
@@ -229,7 +229,7 @@ static void replay_part(const char *position, unsigned int seed)
 	load(position, &p);
 	/* The next flush or FUA may be what the power cut came into. */
 	while (next_entry(&p, &e, &data)) {
-		apply(&e, data, true);
+		apply(&e, data, piece);
 		if (is_point(&e))
 			break;
 	}
@@ -239,7 +239,7 @@ static void replay_part(const char *position, unsigned int seed)
 int main(int argc, char **argv)
 {
 	bool to = argc == 7 && !strcmp(argv[1], "to");
-	bool part = argc == 6 && !strcmp(argv[1], "part");
+	bool part = argc == 7 && !strcmp(argv[1], "part");
 
 	if (argc == 3 && !strcmp(argv[1], "count")) {
 		open_log(argv[2]);
@@ -255,6 +255,7 @@ int main(int argc, char **argv)
 	if (to)
 		replay_to(strtoull(argv[3], NULL, 0), argv[5], argv[6]);
 	else
-		replay_part(argv[3], strtoul(argv[5], NULL, 0));
+		replay_part(argv[3], strtoul(argv[5], NULL, 0),
+			    strtoul(argv[6], NULL, 0));
 	return 0;
 }
