@@ -43,9 +43,9 @@ static const char usage_text[] =
 "           bring DEVICE from where the file POSITION says to this point; write\n"
 "           to ACKED what was acknowledged by then: \"WRITER NUMBER\" for each\n"
 "           mark \"A.WRITER.NUMBER\"\n"
-"       replay part LOG POSITION DEVICE SEED BYTES\n"
-"           also some of what was written after it, before the next flush, in\n"
-"           pieces of BYTES\n";
+"       replay part LOG POSITION DEVICE SEED [SECTOR COUNT]\n"
+"           also some sectors of what was written after it, before the next flush;\n"
+"           COUNT of them from SECTOR on are written together or not at all\n";
 
 static void __attribute__((noreturn, format(printf, 1, 2)))
 die(const char *fmt, ...)
@@ -66,6 +66,7 @@ die(const char *fmt, ...)
 
 static int log_fd, dev_fd;
 static uint64_t entries, unit;
+static uint64_t together, nr_together;	/* sectors */
 
 struct position {
 	uint64_t entry, offset, points;
@@ -115,12 +116,19 @@ static bool is_point(const struct entry *e)
 	return e->flags & (FLUSH | FUA);
 }
 
-/* All of it, or each @piece (bytes) of it with a chance of a half if that is not 0. */
-static void apply(const struct entry *e, uint64_t data, size_t piece)
+/* Is this sector written when the one before it is? */
+static bool is_tied(uint64_t sector)
+{
+	return sector > together && sector < together + nr_together;
+}
+
+/* Each sector with a chance of @half in 2. */
+static void apply(const struct entry *e, uint64_t data, bool half)
 {
 	static char *buf;
 	static size_t room;
-	size_t bytes = e->nr_sectors * unit, i, n;
+	size_t bytes = e->nr_sectors * unit, i;
+	bool drop = false;
 
 	if (!bytes || (e->flags & (DISCARD | MARK)))
 		return;
@@ -132,9 +140,13 @@ static void apply(const struct entry *e, uint64_t data, size_t piece)
 			die("out of memory");
 	}
 	read_all(log_fd, buf, bytes, data);
-	for (i = 0; i < bytes; i += n) {
-		n = piece && piece < bytes - i ? piece : bytes - i;
-		if (piece && random() & 1024)
+	for (i = 0; i < bytes; i += half ? 512 : bytes) {
+		size_t n = half ? 512 : bytes;
+		bool chance = half && random() & 1024;
+
+		if (!i || !is_tied((e->sector * unit + i) / 512))
+			drop = chance;
+		if (drop)
 			continue;
 		if (pwrite(dev_fd, buf + i, n, e->sector * unit + i) != (ssize_t)n)
 			die("cannot write: %s", strerror(errno));
@@ -200,7 +212,7 @@ static void replay_to(uint64_t point, const char *position, const char *acked)
 		if (!next_entry(&p, &e, &data))
 			die("the log has %llu points only",
 			    (unsigned long long)p.points);
-		apply(&e, data, 0);
+		apply(&e, data, false);
 		take_mark(&p, &e);
 		p.points += is_point(&e);
 	}
@@ -219,7 +231,7 @@ static void replay_to(uint64_t point, const char *position, const char *acked)
 	fclose(f);
 }
 
-static void replay_part(const char *position, unsigned int seed, size_t piece)
+static void replay_part(const char *position, unsigned int seed)
 {
 	struct position p;
 	struct entry e;
@@ -229,7 +241,7 @@ static void replay_part(const char *position, unsigned int seed, size_t piece)
 	load(position, &p);
 	/* The next flush or FUA may be what the power cut came into. */
 	while (next_entry(&p, &e, &data)) {
-		apply(&e, data, piece);
+		apply(&e, data, true);
 		if (is_point(&e))
 			break;
 	}
@@ -239,7 +251,7 @@ static void replay_part(const char *position, unsigned int seed, size_t piece)
 int main(int argc, char **argv)
 {
 	bool to = argc == 7 && !strcmp(argv[1], "to");
-	bool part = argc == 7 && !strcmp(argv[1], "part");
+	bool part = (argc == 6 || argc == 8) && !strcmp(argv[1], "part");
 
 	if (argc == 3 && !strcmp(argv[1], "count")) {
 		open_log(argv[2]);
@@ -248,6 +260,10 @@ int main(int argc, char **argv)
 	}
 	if (!to && !part)
 		die("%s", usage_text);
+	if (argc == 8 && part) {
+		together = strtoull(argv[6], NULL, 0);
+		nr_together = strtoull(argv[7], NULL, 0);
+	}
 	open_log(argv[2]);
 	dev_fd = open(argv[4], O_RDWR);
 	if (dev_fd < 0)
@@ -255,7 +271,6 @@ int main(int argc, char **argv)
 	if (to)
 		replay_to(strtoull(argv[3], NULL, 0), argv[5], argv[6]);
 	else
-		replay_part(argv[3], strtoul(argv[5], NULL, 0),
-			    strtoul(argv[6], NULL, 0));
+		replay_part(argv[3], strtoul(argv[5], NULL, 0));
 	return 0;
 }

@@ -10,8 +10,8 @@
 # and with a part of what came next; or "all": each alone, one in four also so.
 # on request
 
-# What a disk writes whole, in bytes.
-piece=512
+# What is not torn, for "replay part".
+together=()
 MAIN=196608 SPARE=16384
 WHOLE=$(((MAIN + SPARE) / 2048))
 # Bad from the start, and what goes bad at each step.
@@ -82,7 +82,7 @@ at_point() {
 	local status=0
 	dd if=/dev/zero of=/dev/cow bs=4k count=1 status=none
 	dmsetup create cut --table "0 $(sectors /dev/state) snapshot /dev/state /dev/cow N 8"
-	[ "$3" = no ] || replay part /dev/log position /dev/mapper/cut "$1" "$piece"
+	[ "$3" = no ] || replay part /dev/log position /dev/mapper/cut "$1" "${together[@]}"
 	"$DM_REMAP_TEST_TOOL" check --start "${MAIN}s" /dev/mapper/cut >check.out 2>&1 || status=$?
 	[ $status -lt 2 ] || fail "point $1 ($3): $(cat check.out)"
 	on /dev/mapper/cut "${ILL[@]}" "${MORE[@]}"
@@ -117,9 +117,9 @@ look() {
 # ext4 after the loss of caches: metadata, activation, fsck, acknowledged records
 t_ext4() {
 	type=ext4
-	# ext4 relies on its superblock's being written whole, on any disk: with one half
-	# of it, and the journal empty, it is not mounted.
-	piece=1024
+	# With one half of its superblock and an empty journal, ext4 is not mounted, on no
+	# disk. All else is torn.
+	together=(2 2)
 	prepare mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0,nodiscard
 	load
 	each_point look
