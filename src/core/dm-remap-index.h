@@ -10,9 +10,10 @@
  * new one.
  *
  * What a bucket says is only a hint: the word of the slot tells which block
- * the slot is for. Readers hold rcu_read_lock() from the lookup until they
- * have counted the I/O that follows from it (see dmr_env_drain()). All other
- * functions are serialised by the engine's mutex and may sleep.
+ * the slot is for. Readers hold rcu_read_lock(), or rcu_read_lock_sched(), from
+ * the lookup until they have counted the I/O that follows from it (see
+ * dmr_env_drain()). All other functions are serialised by the engine's mutex and
+ * may sleep.
  */
 #ifndef DM_REMAP_INDEX_H
 #define DM_REMAP_INDEX_H
@@ -118,7 +119,7 @@ void dmr_index_stop_writes(struct dmr_index *ix);
  * @sectors: length; not 0
  * @route: result
  *
- * Context: any; rcu_read_lock().
+ * Context: any; rcu_read_lock() or rcu_read_lock_sched().
  */
 void dmr_index_route_slow(const struct dmr_index *ix, enum req_op op,
 			  u64 sector, u32 sectors, struct dmr_route *route);

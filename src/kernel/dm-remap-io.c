@@ -186,13 +186,16 @@ void dmr_env_complete(struct dmr_env *env, struct dmr_req *req,
 
 static bool epoch_is_over(struct dmr_env *env, unsigned int epoch)
 {
-	long sum = 0;
+	const struct dmr_inflight *f;
+	unsigned long in_flight = 0;
 	int cpu;
 
-	/* Nobody counts up any more, so a sum of zero is final. */
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(env->inflight, cpu)->count[epoch]);
-	return !sum;
+	/* Nobody counts in any more, so none in flight is final. */
+	for_each_possible_cpu(cpu) {
+		f = per_cpu_ptr(env->inflight, cpu);
+		in_flight += READ_ONCE(f->in[epoch]) - READ_ONCE(f->out[epoch]);
+	}
+	return !in_flight;
 }
 
 /* Expedited: whoever waits here keeps failed I/O of others waiting. */

@@ -103,14 +103,14 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 	    bio_sectors(bio) > DMR_MAX_ZEROES_SECTORS)
 		dm_accept_partial_bio(bio, DMR_MAX_ZEROES_SECTORS);
 
-	rcu_read_lock();
+	rcu_read_lock_sched();
 	dmr_inflight_epoch(&t->env, b);
 	dmr_index_route_slow(&t->engine.index, op, sector, bio_sectors(bio),
 			     &route);
 	if (route.place == DMR_TO_SLOT ||
 	    (route.place == DMR_TO_MAIN && op != REQ_OP_READ))
 		dmr_inflight_start(&t->env, b);
-	rcu_read_unlock();
+	rcu_read_unlock_sched();
 
 	if (route.sectors < bio_sectors(bio))
 		dm_accept_partial_bio(bio, route.sectors);
@@ -262,8 +262,8 @@ static int dmr_end_io(struct dm_target *ti, struct bio *bio,
 		if (b->sent == DMR_SENT_SLOT)
 			slot_written(t, bio, b);
 		else if (likely(*error == BLK_STS_OK))
-			this_cpu_write(t->env.inflight->last_good,
-				       b->iter.bi_sector + 1);
+			raw_cpu_write(t->env.inflight->last_good,
+				      b->iter.bi_sector + 1);
 		dmr_inflight_end(&t->env, b);
 	}
 	if (likely(*error == BLK_STS_OK) || b->sent == DMR_SENT_ELSEWHERE)

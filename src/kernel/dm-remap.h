@@ -46,10 +46,18 @@ struct dmr_bio {
 	bool counted;
 };
 
-/* One CPU's bios in flight. Each CPU writes its own only. */
+/**
+ * struct dmr_inflight - one CPU's share of what says which bios are in flight
+ * @in: bios counted in here, by epoch; written by this CPU only, in map, which
+ *	never runs in an interrupt, with preemption off: a plain increment does
+ * @out: bios counted out here, wherever they were counted in; any context
+ * @last_good: sector of main that was written lately, + 1. A hint: after a
+ *	       preemption, it may be another CPU's
+ */
 struct dmr_inflight {
-	long count[2];		/* may be negative: a bio ends on another CPU */
-	sector_t last_good;	/* sector of main that was written lately, + 1 */
+	unsigned long in[2];
+	unsigned long out[2];
+	sector_t last_good;
 };
 
 /**
@@ -57,8 +65,8 @@ struct dmr_inflight {
  *
  * Writes to main and I/Os to slots are counted for dmr_env_drain(): in the
  * epoch that was current before the lookup in the index, under the same
- * rcu_read_lock(). The drain starts a new epoch, waits a grace period, after
- * which nobody counts up in the old one, and then for its sum to become zero.
+ * rcu_read_lock_sched(). The drain starts a new epoch, waits a grace period, after
+ * which nobody is added to the old one, and then until as many are counted out.
  * Who notes the new epoch looks up after the drain began, and who looked up
  * before it has noted the old one: nobody is missed.
  */
@@ -177,25 +185,25 @@ void dmr_env_exit(struct dmr_env *env);
 /* Wait until all events have been told. */
 void dmr_env_settle(struct dmr_env *env);
 
-/* Note the epoch of a bio; before its lookup, under the same rcu_read_lock(). */
+/* Note a bio's epoch; before its lookup, under the same rcu_read_lock_sched(). */
 static inline void dmr_inflight_epoch(struct dmr_env *env, struct dmr_bio *b)
 {
 	/* In the new epoch, the lookup sees what was changed before the drain. */
 	b->epoch = smp_load_acquire(&env->epoch);
 }
 
-/* Count a bio in; after its lookup, under the same rcu_read_lock(). */
+/* Count a bio in; after its lookup, under the same rcu_read_lock_sched(). */
 static inline void dmr_inflight_start(struct dmr_env *env, struct dmr_bio *b)
 {
 	b->counted = true;
-	this_cpu_inc(env->inflight->count[b->epoch]);
+	__this_cpu_inc(env->inflight->in[b->epoch]);
 }
 
 /* Count it out. Any context. */
 static inline void dmr_inflight_end(struct dmr_env *env, struct dmr_bio *b)
 {
 	b->counted = false;
-	this_cpu_dec(env->inflight->count[b->epoch]);
+	this_cpu_inc(env->inflight->out[b->epoch]);
 	if (unlikely(READ_ONCE(env->draining)))
 		wake_up(&env->drained);
 }
