@@ -73,14 +73,20 @@ load_loop() {
 	insmod "$bench/bio-loop-$LAB_KERNEL.ko" || die "cannot load bio-loop"
 }
 
-# bio_loop DEVICE read|write PATTERN COUNT N: sets cycles, ns and mean (ns), for one bio
+# turn DEVICE read|write PATTERN COUNT SECTORS N: sets cycles, ns and mean (ns), for one
+# bio, in hundredths. Starts no process, which takes long in user-mode Linux.
+turn() {
+	echo "$*" >$loop || die "bio-loop $*"
+	read -r cycles ns mean <$loop
+}
+
+# bio_loop DEVICE read|write PATTERN COUNT N: the same, in units
 # shellcheck disable=SC2034
 bio_loop() {
 	local dev
 
 	dev=$(readlink -f "$1")
-	echo "$dev $2 $3 $4 $(sectors_of "$dev") $5" >$loop || die "bio-loop $*"
-	read -r cycles ns mean <$loop
+	turn "$dev" "$2" "$3" "$4" "$(sectors_of "$dev")" "$5"
 	cycles=$((cycles / 100)).$(printf %02d $((cycles % 100)))
 	ns=$((ns / 100)).$(printf %02d $((ns % 100)))
 	mean=$((mean / 100)).$(printf %02d $((mean % 100)))
