@@ -12,60 +12,8 @@
  * A lookup is that of a 4 KiB read. The times are medians over groups of 256
  * lookups, less what the loop around them takes.
  */
-#include <time.h>
-
-#include "file-env.h"
+#include "measure.h"
 #include "pattern.h"
-
-#define GROUP	256
-
-/* Not even the compiler may know that nothing comes of it. */
-static volatile u64 sink;
-
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
-}
-
-static u64 random64(void)
-{
-	static u64 random = 88172645463325252ULL;
-
-	random ^= random << 13;
-	random ^= random >> 7;
-	random ^= random << 17;
-	return random;
-}
-
-/* As dmr_engine_activate() does it. */
-static void activate(struct dmr_store *store, struct dmr_index *ix,
-		     struct dmr_env *env, const struct dmr_area *area,
-		     struct dmr_super *sb)
-{
-	struct dmr_why why = { "" };
-	u64 word, other;
-	u32 slot;
-
-	if (dmr_store_probe(env, area, sb, &why))
-		die("probe", &why);
-	if (dmr_store_load(store, env, sb, false, &why))
-		die("load", &why);
-	if (dmr_index_init(ix, store, area->main_sectors >> 3) ||
-	    dmr_index_reserve(ix, store->nr_live))
-		die("no memory", NULL);
-	for (slot = 0; slot < dmr_store_slot_limit(store); slot++) {
-		word = dmr_store_word(store, slot);
-		if (dmr_word_state(word) != DMR_LIVE)
-			continue;
-		if (dmr_index_find(ix, dmr_word_block(word), &other) !=
-		    DMR_NO_SLOT)
-			die("a block twice", NULL);
-		dmr_index_insert(ix, dmr_word_block(word), slot);
-	}
-}
 
 static __attribute__((__noinline__)) u64 look_up(const struct dmr_index *ix, const u64 *block)
 {
@@ -90,13 +38,6 @@ static __attribute__((__noinline__)) u64 look_at_nothing(const u64 *block)
 		sink = sum;
 	}
 	return now_ns() - start;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 /* Median, in ns for one lookup. */
@@ -126,7 +67,6 @@ static double median(const struct dmr_index *ix, unsigned int bits, u64 n,
 int main(int argc, char **argv)
 {
 	static struct dmr_store store;
-	static struct dmr_super sb;
 	struct dmr_index ix;
 	struct dmr_env env;
 	struct dmr_area area;
@@ -142,7 +82,7 @@ int main(int argc, char **argv)
 	rounds = argc > 4 ? atoi(argv[4]) : 4001;
 
 	us = now_ns();
-	activate(&store, &ix, &env, &area, &sb);
+	activate(&store, &ix, &env, &area);
 	us = (now_ns() - us) / 1000;
 	if (!rounds) {
 		printf("%u %llu\n", ix.count, us);

@@ -6,7 +6,7 @@
 #   make bench-guard               the cost of one healthy bio has not grown; under a minute
 
 BENCH_KVER = $(or $(KVER),6.1)
-BENCH_PROGS := $(BUILD)/bench/mkspare $(BUILD)/bench/lookup
+BENCH_PROGS := $(addprefix $(BUILD)/bench/,mkspare lookup structures)
 BENCH_SRC := bench/file-env.c $(STORE_SRC) $(CORE)/dm-remap-index.c src/user/kernel-shim.c
 
 .PHONY: bench
