@@ -29,7 +29,7 @@ typedef struct { int held; } spinlock_t;
 typedef struct { int nr; } wait_queue_head_t;
 #define wake_up(w)		((void)(w))
 #define this_cpu_inc(x)		((void)(x))
-#define this_cpu_dec(x)		((void)(x))
+#define __this_cpu_inc(x)	((void)(x))
 #define cond_resched()		do { } while (0)
 #define memalloc_noio_save()	0u
 #define memalloc_noio_restore(f)	((void)(f))
