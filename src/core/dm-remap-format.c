@@ -223,9 +223,9 @@ static enum dmr_verdict header_decode(const struct dmr_disk_header *h,
 		return DMR_DAMAGED;
 	if (le16_to_cpu(h->version) > DMR_VERSION)
 		return DMR_NEWER;
-	/* A sequence number that could wrap was not counted up to. */
 	if (le16_to_cpu(h->version) != DMR_VERSION ||
-	    le16_to_cpu(h->kind) != kind || le64_to_cpu(h->seq) >> 62)
+	    le16_to_cpu(h->kind) != kind ||
+	    le64_to_cpu(h->seq) >= DMR_SEQ_END)
 		return DMR_DAMAGED;
 	return DMR_OK;
 }

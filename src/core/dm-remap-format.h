@@ -40,6 +40,11 @@
 #define DMR_IDENTITY_LEN	128	/* with the terminating NUL */
 #define DMR_LABEL_LEN		64	/* with the terminating NUL */
 
+/*
+ * Sequence numbers are below this. A forged one may be just below, and what it is
+ * on is used all the same, but nothing is written that could not be numbered.
+ */
+#define DMR_SEQ_END		BIT_ULL(62)
 /* The main device may have 2^36 blocks (256 TiB); an entry's word says so. */
 #define DMR_MAX_MAIN_BLOCKS	BIT_ULL(36)
 /* Slot numbers from here on name blocks remembered in memory only. */

@@ -503,12 +503,6 @@ static int load_tables(struct loader *l)
 	}
 	/* Setting words has moved the cursor about. */
 	store->cursor = 0;
-	/* Nobody has counted so far; it must not run over, nor be refused. */
-	if (store->seq >> 61) {
-		say(l->why, "sequence number 0x%llx of the metadata is not plausible",
-		    store->seq);
-		return -EUCLEAN;
-	}
 	repair(l);
 	return 0;
 }

@@ -72,11 +72,19 @@ int dmr_super_write_all(struct dmr_env *env, const struct dmr_super *sb,
 	return hweight8(*whole) >= 2 ? 0 : -EIO;
 }
 
+/* Can so many writes of metadata still be numbered? */
+static bool has_numbers(const struct dmr_store *store, u32 nr)
+{
+	return store->seq <= DMR_SEQ_END - nr;
+}
+
 int dmr_store_write_super(struct dmr_store *store)
 {
 	u8 before = store->supers_whole;
 	int r;
 
+	if (!has_numbers(store, 1))
+		return -EIO;
 	store->sb.seq = store->seq++;
 	r = dmr_super_write_all(store->env, &store->sb, store->buf,
 				&store->supers_whole);
@@ -319,6 +327,9 @@ int dmr_store_extend(struct dmr_store *store)
 
 	if (store->read_only || hwm == sb->layout.nr_tables)
 		return 0;
+	/* The table blocks share one, and the superblocks. */
+	if (!has_numbers(store, 2))
+		return -EIO;
 	nr = min_t(u64, dmr_layout_run(&sb->layout, hwm), DMR_RUN_BLOCKS);
 	r = dmr_store_alloc_chunks(store, hwm + nr);
 	if (r)
@@ -441,7 +452,7 @@ int dmr_store_commit(struct dmr_store *store)
 	store->nr_committed = 0;
 	if (!store->nr_staged)
 		return 0;
-	if (store->read_only)
+	if (store->read_only || !has_numbers(store, store->nr_staged))
 		return -EIO;
 
 	sort(store->staged, store->nr_staged, sizeof(store->staged[0]),

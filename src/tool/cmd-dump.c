@@ -152,7 +152,7 @@ static const char *parse_super(struct json_object *o, struct dmr_super *sb)
 	if (!json_object_object_get_ex(o, "uuid", &x) ||
 	    !area_parse_uuid(json_object_get_string(x) ?: "", sb->uuid))
 		return "uuid";
-	if (!get_u64(o, "sequence", INT64_MAX / 2, &sb->seq) || !sb->seq)
+	if (!get_u64(o, "sequence", DMR_SEQ_END - 1, &sb->seq) || !sb->seq)
 		return "sequence";
 	if (!get_u64(o, "compat", U32_MAX, &v))
 		return "compat";
