@@ -18,5 +18,8 @@ void open_spare(struct dmr_env *env, struct dmr_area *area, const char *path,
 		const char *main_sectors);
 /* Bits of a block number of that main device, see pattern.h. */
 unsigned int block_bits(const struct dmr_area *area);
+/* Load a spare and fill an index from it, as dmr_engine_activate() does. */
+void activate(struct dmr_store *store, struct dmr_index *ix,
+	      struct dmr_env *env, const struct dmr_area *area);
 
 #endif
