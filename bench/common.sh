@@ -68,6 +68,20 @@ remap() {
 # field NAME FIELD: of a device's status message
 field() { dmsetup message "$1" 0 status | tr ' ' '\n' | sed -n "s/^$2=//p"; }
 
+# Freed pages shall not stay on the CPUs' own lists: for in_use.
+free_at_once() { echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction; }
+
+# What is in use of each kind, in KiB, once freed pages are back: all, from slabs,
+# by vmalloc() for dm-remap, for each CPU.
+in_use() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^MemTotal:/ { t = $2 } /^MemFree:/ { f = $2 } /^Slab:/ { s = $2 }
+		/^Percpu:/ { p = $2 }
+		FILENAME ~ /vmallocinfo/ && /\[dm_remap\]/ { v += ($2 - 4096) / 1024 }
+		END { print t - f, s, v + 0, p + 0 }' /proc/meminfo /proc/vmallocinfo
+}
+
 load_loop() {
 	mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
 	insmod "$bench/bio-loop-$LAB_KERNEL.ko" || die "cannot load bio-loop"

@@ -129,9 +129,9 @@ static struct dmr_table *alloc_table(const struct dmr_index *ix, u32 nr_buckets)
 				    nr_buckets * sizeof(u32), sizeof(u64));
 	struct dmr_table *t;
 
-	/* Together they are not rounded up twice. */
-	t = kvzalloc(filter_at + nr_filter * sizeof(u64),
-		     GFP_KERNEL | __GFP_NOWARN);
+	/* kvzalloc() would round up to a power of two, or to huge pages. */
+	t = __vmalloc(filter_at + nr_filter * sizeof(u64),
+		      GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!t)
 		return NULL;
 	t->filter = (void *)t + filter_at;
@@ -169,7 +169,7 @@ int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 	t = alloc_table(ix, MIN_BUCKETS);
 	if (!ix->regions || !t) {
 		kvfree(ix->regions);
-		kvfree(t);
+		vfree(t);
 		ix->regions = NULL;
 		return -ENOMEM;
 	}
@@ -179,7 +179,7 @@ int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 
 void dmr_index_exit(struct dmr_index *ix)
 {
-	kvfree(table_of(ix));
+	vfree(table_of(ix));
 	kvfree(ix->regions);
 	memset(ix, 0, sizeof(*ix));
 }
@@ -205,7 +205,7 @@ static int rebuild(struct dmr_index *ix, u32 nr_buckets)
 	rcu_assign_pointer(ix->table, t);
 	ix->used = ix->count;
 	dmr_env_synchronize(ix->store->env);
-	kvfree(old);
+	vfree(old);
 	return 0;
 }
 

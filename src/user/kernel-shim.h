@@ -92,6 +92,7 @@ typedef unsigned int gfp_t;
 #define GFP_NOIO		0u
 #define __GFP_NOWARN		0u
 #define __GFP_NORETRY		0u
+#define __GFP_ZERO		0u
 extern bool (*kernel_shim_fail_alloc)(void);
 
 static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
@@ -107,7 +108,10 @@ static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
 #define kvmalloc(size, gfp)	kvcalloc(1, size, gfp)
 #define kcalloc(n, size, gfp)	kvcalloc(n, size, gfp)
 #define kvmalloc_array(n, size, gfp)	kvcalloc(n, size, gfp)
+/* Of zeroes, whether or not it is asked for. */
+#define __vmalloc(size, gfp)	kvcalloc(1, size, gfp)
 #define kvfree(p)		free(p)
+#define vfree(p)		free(p)
 #define kfree(p)		free(p)
 
 /* Bits */
