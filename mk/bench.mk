@@ -3,7 +3,8 @@
 # mk/bench.mk: measurements. See bench/run -h.
 #
 #   make bench [BENCH='PART...']   what dm-remap costs; all figures in build/bench/results.json
-#   make bench-guard               the cost of one healthy bio has not grown; under a minute
+#   make bench-guard               one healthy bio costs no more, and a remap takes no more
+#                                  memory, than allowed; under a minute
 
 BENCH_KVER = $(or $(KVER),6.1)
 BENCH_PROGS := $(addprefix $(BUILD)/bench/,mkspare lookup structures)
