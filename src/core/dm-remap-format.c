@@ -349,6 +349,23 @@ enum dmr_verdict dmr_super_decode(struct dmr_super *sb, int copy,
 	return DMR_OK;
 }
 
+unsigned int dmr_super_hints(const void *block, u64 at[DMR_NR_SUPERS])
+{
+	const struct dmr_disk_super *d = block;
+	u64 nr = le64_to_cpu(d->nr_segments);
+	unsigned int n = 0;
+
+	if (d->header.magic != cpu_to_le64(DMR_MAGIC) ||
+	    le16_to_cpu(d->header.kind) != DMR_KIND_SUPER)
+		return 0;
+	at[n++] = dmr_layout_middle(le64_to_cpu(d->seg[0].len));
+	/* The last segment's sector may be older than the number of them. */
+	for (; nr && nr <= DMR_MAX_SEGMENTS && n < DMR_NR_SUPERS; nr--)
+		at[n++] = le64_to_cpu(d->seg[nr - 1].start) +
+			  le64_to_cpu(d->seg[nr - 1].len) - 1;
+	return n;
+}
+
 /*--------------------------------------------------------------------
  * Slot table
  *--------------------------------------------------------------------

@@ -251,6 +251,19 @@ void dmr_super_encode(const struct dmr_super *sb, unsigned int copy, void *block
 enum dmr_verdict dmr_super_decode(struct dmr_super *sb, int copy,
 				  const void *block);
 
+/**
+ * dmr_super_hints() - where a damaged superblock says that other copies are
+ * @block: 4 KiB, any bytes
+ * @at: result: blocks in the area, of which any may be nonsense
+ *
+ * A write that a power cut has torn leaves each sector of 512 bytes as it was or
+ * as it should have become. So the middle copy's place is always there, and that
+ * of the last copy before or after the area was grown.
+ *
+ * Return: how many, 0 if this has never been a superblock.
+ */
+unsigned int dmr_super_hints(const void *block, u64 at[DMR_NR_SUPERS]);
+
 /* The format version that a block claims; for the message about DMR_NEWER. */
 unsigned int dmr_block_version(const void *block);
 

@@ -27,7 +27,7 @@ struct candidates {
 	unsigned int version;	/* of a newer format */
 	u64 other_start;	/* of an area that a superblock belongs to */
 	bool is_other;
-	bool have_first;	/* the copy at the start of the area is good */
+	bool have_uuid;		/* the block at the start of the area has told it */
 };
 
 /*
@@ -63,14 +63,35 @@ static void look_at(struct dmr_env *env, const struct dmr_area *area,
 	}
 	if (verdict == DMR_OK &&
 	    (!best->seq || (tmp->seq > best->seq &&
-			    (!c->have_first ||
+			    (!c->have_uuid ||
 			     !memcmp(tmp->uuid, best->uuid,
 				     sizeof(best->uuid))))))
 		*best = *tmp;
 	if (verdict == DMR_OK && at == 0)
-		c->have_first = true;
+		c->have_uuid = true;
 	c->at[c->nr] = at;
 	c->verdict[c->nr++] = verdict;
+}
+
+/*
+ * Look at the first block of the area. If it is torn, it still tells where the others
+ * are, which nothing else does in an area that ends before its device.
+ */
+static void look_at_first(struct dmr_env *env, const struct dmr_area *area,
+			  struct candidates *c, struct dmr_super *best,
+			  struct dmr_super *tmp, void *buf)
+{
+	unsigned int i, nr;
+	u64 at[DMR_NR_SUPERS];
+
+	look_at(env, area, c, 0, best, tmp, buf);
+	if (c->verdict[0] != DMR_DAMAGED || c->unreadable)
+		return;
+	nr = dmr_super_hints(buf, at);
+	for (i = 0; i < nr; i++) {
+		look_at(env, area, c, at[i], best, tmp, buf);
+		c->have_uuid = best->seq;
+	}
 }
 
 static unsigned int count(const struct candidates *c, enum dmr_verdict verdict)
@@ -177,7 +198,7 @@ int dmr_store_probe(struct dmr_env *env, const struct dmr_area *area,
 	}
 
 	memset(sb, 0, sizeof(*sb));
-	look_at(env, area, &c, 0, sb, tmp, buf);
+	look_at_first(env, area, &c, sb, tmp, buf);
 	look_at(env, area, &c, dmr_layout_middle(len), sb, tmp, buf);
 	look_at(env, area, &c, len - 1, sb, tmp, buf);
 	if (!sb->seq) {

@@ -381,6 +381,59 @@ static void superblock_comes_back(void **state)
 	spare_free(&s);
 }
 
+/* Which sectors of the first superblock are new: all combinations that matter. */
+static void torn_first_superblock(void **state)
+{
+	u8 before[DMR_BLOCK_SIZE], after[DMR_BLOCK_SIZE], old[DMR_BLOCK_SIZE];
+	u8 middle[DMR_BLOCK_SIZE], last[DMR_BLOCK_SIZE], uuid[16];
+	unsigned int torn, i;
+	struct spare s;
+	u64 len;
+
+	(void)state;
+	/* An earlier area, of which one superblock has come back. */
+	spare_new(&s, LEN);
+	s.store.seq = 1000000;
+	assert_int_equal(dmr_store_write_super(&s.store), 0);
+	dmr_store_exit(&s.store);
+	memcpy(old, ram_block(s.env, LEN - 1), sizeof(old));
+	s.area.area_blocks = 100;
+	assert_int_equal(dmr_store_format(s.env, &s.area, &s.sb, &s.why), 0);
+	memcpy(uuid, s.sb.uuid, 16);
+	memcpy(ram_block(s.env, LEN - 1), old, sizeof(old));
+	s.area.area_blocks = 0;
+
+	for (len = 200; len <= 900; len += 100) {
+		assert_int_equal(spare_load(&s), 0);
+		memcpy(before, ram_block(s.env, 0), sizeof(before));
+		memcpy(last, ram_block(s.env, len - 101), sizeof(last));
+		assert_int_equal(dmr_store_grow(&s.store, len), 0);
+		dmr_store_exit(&s.store);
+		/* What was the last one is wiped after that. */
+		memcpy(ram_block(s.env, len - 101), last, sizeof(last));
+		memcpy(after, ram_block(s.env, 0), sizeof(after));
+		/* More than three sectors' worth of segments there are not. */
+		for (torn = 1; torn < 8; torn++) {
+			for (i = 0; i < 8; i++)
+				memcpy(ram_block(s.env, 0) + i * 512,
+				       (torn & BIT(min(i, 2U)) ? before : after) +
+				       i * 512, 512);
+			assert_int_equal(spare_probe(&s), 0);
+			assert_memory_equal(uuid, s.sb.uuid, 16);
+			assert_int_equal(s.sb.layout.area_blocks, len);
+			/* The middle one cannot be had, either. */
+			memcpy(middle, ram_block(s.env, 50), sizeof(middle));
+			memset(ram_block(s.env, 50), 0, sizeof(middle));
+			assert_int_equal(spare_probe(&s), 0);
+			assert_memory_equal(uuid, s.sb.uuid, 16);
+			memcpy(ram_block(s.env, 50), middle, sizeof(middle));
+		}
+		memcpy(ram_block(s.env, 0), after, sizeof(after));
+		memset(ram_block(s.env, len - 101), 0, sizeof(last));
+	}
+	spare_free(&s);
+}
+
 /* An area beside this one belongs to somebody else. */
 static void format_spares_neighbours(void **state)
 {
@@ -453,6 +506,7 @@ int main(void)
 		cmocka_unit_test(format_is_atomic),
 		cmocka_unit_test(stale_superblocks),
 		cmocka_unit_test(superblock_comes_back),
+		cmocka_unit_test(torn_first_superblock),
 		cmocka_unit_test(format_spares_neighbours),
 		cmocka_unit_test(out_of_memory),
 	};
