@@ -552,22 +552,35 @@ static int build_index(struct dmr_engine *e, struct dmr_why *why)
 }
 
 /*
- * The two copies of the slot table differ, or one cannot be read, and nothing
- * says which one counts from now on. Whatever is read is right; but what is
- * written could be hidden, or its place forgotten, when the other copy is
- * found at the next load.
+ * The two copies of the slot table differ, or one cannot be read, which load could
+ * not put right. Return: false if nothing says to the next load which one counts:
+ * what is written now could be hidden, or its place forgotten, when it finds the
+ * other copy.
  */
-static void stop_writes(struct dmr_engine *e)
+static bool settle_copies(struct dmr_engine *e, const struct dmr_super *sb)
 {
-	dmr_index_stop_writes(&e->index);
+	struct dmr_store *store = &e->store;
+	bool noted = false;
+
+	if (e->mode == DMR_MODE_RW) {
+		/* Should it be readable one day, it is out of date by then. */
+		noted = !dmr_store_write_super(store);
+		dmr_spare_failed(e, "a damaged copy of the slot table cannot be repaired");
+	}
+	if (noted)
+		return true;
+	memcpy(store->sb.distrust, sb->distrust, sizeof(sb->distrust));
+	dmr_store_doubt(store);
 	dmr_env_log(e->env, DMR_LOG_ERR,
-		    "the copies of the slot table differ and cannot be repaired now: writes fail");
+		    "the copies of the slot table differ and cannot be repaired now: writes fail, and reads of what they differ about");
+	return false;
 }
 
 int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 			struct dmr_why *why)
 {
 	struct dmr_store *store = &e->store;
+	bool settled;
 	unsigned int i;
 	int r;
 
@@ -577,29 +590,24 @@ int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 	e->mode = store->read_only ? DMR_MODE_RO : DMR_MODE_RW;
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		atomic64_set(&e->counter[i], sb->counters[i]);
+	if (e->mode == DMR_MODE_RW)
+		store->sb.activations++;
+	settled = !store->differ || settle_copies(e, sb);
 	r = build_index(e, why);
 	if (r)
 		return r;
+	if (!settled)
+		dmr_index_stop_writes(&e->index);
 
 	if (store->repaired)
 		dmr_env_log(e->env, DMR_LOG_WARN,
 			    "%u blocks of the slot table were repaired from their other copy",
 			    store->repaired);
 	e->active = true;
-	if (e->mode != DMR_MODE_RW) {
-		if (store->differ)
-			stop_writes(e);
+	if (e->mode != DMR_MODE_RW)
 		return 0;
-	}
-	store->sb.activations++;
-	if (store->differ) {
-		/* Should it be readable one day, it is out of date by then. */
-		if (dmr_store_write_super(store))
-			stop_writes(e);
-		dmr_spare_failed(e, "a damaged copy of the slot table cannot be repaired");
-	} else if (dmr_store_commit(store) || dmr_store_write_super(store)) {
+	if (dmr_store_commit(store) || dmr_store_write_super(store))
 		dmr_spare_failed(e, "the metadata cannot be written");
-	}
 	dmr_store_forget_staged(store);
 	watch_level(e);
 	return 0;

@@ -602,6 +602,50 @@ int dmr_store_load(struct dmr_store *store, struct dmr_env *env,
 	return r;
 }
 
+/* What both versions of an entry say; sectors that they place differently are lost. */
+static u64 common_word(u64 a, u64 b)
+{
+	u8 a_all = dmr_word_valid(a) | dmr_word_lost(a);
+	u8 differ;
+
+	if (a == b || dmr_word_state(a) == DMR_BAD)
+		return a;
+	if (dmr_word_state(b) == DMR_BAD)
+		return b;
+	if (dmr_word_state(a) == DMR_FREE)
+		return common_word(b, a);
+	if (dmr_word_state(b) == DMR_FREE || dmr_word_block(a) != dmr_word_block(b))
+		differ = a_all;
+	else
+		differ = (dmr_word_valid(a) ^ dmr_word_valid(b)) |
+			 (dmr_word_lost(a) ^ dmr_word_lost(b));
+	return dmr_word(dmr_word_block(a), DMR_LIVE, dmr_word_valid(a) & ~differ,
+			dmr_word_lost(a) | differ, dmr_word_gen(a));
+}
+
+void dmr_store_doubt(struct dmr_store *store)
+{
+	u64 *words = store->table_words;
+	unsigned int copy, e, nr;
+	u64 table, seq;
+	u32 slot;
+
+	for (table = 0; table < store->sb.hwm; table++) {
+		nr = dmr_layout_entries(&store->sb.layout, table);
+		for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+			if (dmr_store_read_table(store, copy, table, &seq,
+						 words) != DMR_OK)
+				continue;
+			for (e = 0; e < nr; e++) {
+				slot = table * DMR_TABLE_ENTRIES + e;
+				dmr_store_set(store, slot,
+					      common_word(dmr_store_word(store, slot),
+							  words[e]));
+			}
+		}
+	}
+}
+
 enum dmr_verdict dmr_store_read_table(struct dmr_store *store,
 				      unsigned int copy, u64 table, u64 *seq,
 				      u64 *words)

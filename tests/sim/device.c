@@ -275,6 +275,8 @@ static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 		io->opf &= ~REQ_PREFLUSH;	/* see tear() */
 	}
 	io->status = device_begin(dev, read, io->sector, io->sectors);
+	W.meta_unread += read && dev == DMR_SPARE && is_meta(io->sector) &&
+			 io->status != BLK_STS_OK;
 	if (!read && dev == DMR_SPARE && W.track)
 		memset(W.written[1] + io->sector, 1, io->sectors);
 	for (i = 0; i < io->sectors; i++) {

@@ -6,7 +6,8 @@
  * of its I/Os, with a crash at that I/O, and that for each pattern of what may
  * be left of the sectors that were in flight or in a cache. Where there are too
  * many patterns, the extremes and a random choice of them are taken. Then with
- * a second crash at each I/O of the recovery.
+ * a second crash at each I/O of the recovery. "recovery_ro" lets the device be opened
+ * read-only then; lines with "after" follow when it has been read.
  */
 #include <sys/wait.h>
 #include <unistd.h>
@@ -207,10 +208,18 @@ static void twin(u32 slot)
 		dmr_store_forget_staged(store);
 }
 
-static char drained[10][100];
-static u32 nr_drained;
+static char drained[10][100], after[10][100];
+static u32 nr_drained, nr_after;
+static bool recovery_ro;
 
 static void run_line(const char *text);
+
+static void keep_line(char lines[][100], u32 *nr, const char *text)
+{
+	if (*nr == ARRAY_SIZE(drained))
+		bad_line(text);
+	strscpy(lines[(*nr)++], text, sizeof(drained[0]));
+}
 
 void script_drained(void)
 {
@@ -252,10 +261,11 @@ static void run_line(const char *text)
 	} else if (!strcmp(word, "expect")) {
 		expect(text);
 	} else if (!strcmp(word, "drained")) {
-		if (nr_drained == ARRAY_SIZE(drained))
-			bad_line(text);
-		strscpy(drained[nr_drained++], strstr(text, word) + 7,
-			sizeof(drained[0]));
+		keep_line(drained, &nr_drained, strstr(text, word) + 7);
+	} else if (!strcmp(word, "after")) {
+		keep_line(after, &nr_after, strstr(text, word) + 5);
+	} else if (!strcmp(word, "recovery_ro")) {
+		recovery_ro = true;
 	} else if (!strcmp(word, "reload_ro")) {
 		W.tuning.read_only = true;
 		reload();
@@ -303,7 +313,9 @@ static void cut_power(unsigned int n)
 static void recover(void)
 {
 	volatile u64 before = W.ios;
+	u32 i;
 
+	W.tuning.read_only = recovery_ro;
 	if (setjmp(W.crash)) {
 		cut_power(1);
 	} else if (C.again) {
@@ -322,7 +334,11 @@ static void recover(void)
 		C.recovery_ios = W.ios - before;
 	W.settled = true;
 	verify_all(true);
-	W.settled = false;
+	W.settled = W.tuning.read_only = false;
+	for (i = 0; i < nr_after && W.loaded; i++)
+		run_line(after[i]);
+	if (!W.loaded)
+		return;
 	/* And once more, to see that nothing changes any more. */
 	reload();
 	if (W.loaded)
@@ -359,7 +375,8 @@ static u64 run_script(const u32 *list, u32 nr)
 		recover();
 		goto out;
 	}
-	nr_drained = 0;
+	nr_drained = nr_after = 0;
+	recovery_ro = false;
 	W.crash_at = C.at ? W.ios + C.at : NEVER;
 	W.fail_at = C.fail ? W.ios + C.fail : 0;
 	W.fail_for_good = C.for_good;

@@ -125,7 +125,7 @@ void oracle_crash(u64 now)
 	}
 }
 
-void oracle_read(u32 sector, u64 tag, u64 start, u64 now, bool settled)
+void oracle_read(u32 sector, u64 tag, u64 start, u64 now, enum found how)
 {
 	struct sector *s = &sectors[sector];
 	struct value *found = NULL;
@@ -152,8 +152,10 @@ void oracle_read(u32 sector, u64 tag, u64 start, u64 now, bool settled)
 			  (unsigned long long)start, (unsigned long long)now,
 			  text);
 	}
+	if (how == FOUND_OPEN)
+		return;
 	/* After a crash: what was found stays. */
-	if (settled) {
+	if (how == FOUND_SETTLED) {
 		s->v[0] = *found;
 		s->nr = 1;
 		return;

@@ -25,9 +25,40 @@ bool no_memory(void)
 	return true;
 }
 
+/* The next load may find the old or the new version of these entries. */
+static void note_open(void)
+{
+	const struct dmr_store *store = &W.engine.store;
+	unsigned int i;
+	u64 word;
+	u32 slot;
+
+	for (i = 0; i < store->nr_staged; i++) {
+		word = store->staged[i].word;
+		if (dmr_word_state(word) != DMR_LIVE)
+			word = dmr_store_word(store, store->staged[i].slot);
+		W.open[dmr_word_block(word)] = 1;
+	}
+	/* A commit that failed leaves them as lost. */
+	if (!W.engine.active || store->copies_whole == BIT(DMR_NR_COPIES) - 1)
+		return;
+	for (slot = 0; slot < dmr_store_slot_limit(store); slot++) {
+		word = dmr_store_word(store, slot);
+		if (dmr_word_lost(word))
+			W.open[dmr_word_block(word)] = 1;
+	}
+}
+
+/*
+ * Entries whose commit did not end are made the same in both copies, or what differs
+ * can't be read. When a copy cannot be read and nothing can be written, neither is
+ * possible: the next load, in which the other copy cannot be read, may find the
+ * other version.
+ */
 static int activate(void)
 {
 	struct dmr_why why = { "" };
+	u32 unread = W.meta_unread;
 	struct dmr_super *sb = sim_calloc(1, sizeof(*sb));
 	int r;
 
@@ -53,6 +84,9 @@ static int activate(void)
 	}
 	W.loaded = true;
 	W.mode = W.engine.mode;
+	if (W.mode == DMR_MODE_RW)
+		memset(W.open, 0, sizeof(W.open));
+	W.one_copy = W.mode != DMR_MODE_RW && W.meta_unread != unread;
 	trace("loaded: mode %u, %u live, %u bad, %u repaired",
 	      W.engine.mode, W.engine.store.nr_live, W.engine.store.nr_bad,
 	      W.engine.store.repaired);
@@ -162,6 +196,7 @@ void power_off(void)
 {
 	u64 at = W.crash_at;
 
+	note_open();
 	W.crash_at = NEVER;
 	W.loaded = false;
 	W.in_engine = false;
@@ -248,6 +283,7 @@ void reload(void)
 	W.suspended = true;
 	dmr_engine_save(&W.engine);
 	W.suspended = false;
+	note_open();
 	W.loaded = false;
 	dmr_engine_exit(&W.engine);
 	if (!sim_nothing_allocated())

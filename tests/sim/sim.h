@@ -86,7 +86,13 @@ void oracle_end(u32 sector, u64 id, u64 now, bool ok, bool fua);
 void oracle_flushed(u64 start);
 void oracle_crash(u64 now);
 /* A read that began at @start and ends now returned this. */
-void oracle_read(u32 sector, u64 tag, u64 start, u64 now, bool settled);
+enum found {
+	FOUND_NOW,		/* what was seen to be otherwise is gone */
+	FOUND_SETTLED,		/* ... and will not come back after a crash, either */
+	FOUND_OPEN,		/* what was left open stays so */
+};
+
+void oracle_read(u32 sector, u64 tag, u64 start, u64 now, enum found how);
 
 /* world.c: the environment and the target */
 struct uio {
@@ -142,6 +148,8 @@ struct world {
 	bool takes;		/* writes that fail get to the disk */
 	bool suspended;
 	bool settled;		/* reading after a crash: what is found stays */
+	bool one_copy;		/* loaded so, with no way to say it: see activate() */
+	u32 meta_unread;	/* reads of metadata that failed */
 	bool tuning_lbs8;	/* main has 4 KiB blocks */
 	bool in_engine;
 	bool any_spare_fault;
@@ -160,6 +168,8 @@ struct world {
 	u32 nr_uuids;
 	u8 main_fault[MAX_MAIN_SECTORS / 8 + 1];
 	u8 cause[MAX_MAIN_SECTORS / 8 + 1];	/* block failed alone */
+	/* Its commit did not end: one version is durable, and it is not said which. */
+	u8 open[MAX_MAIN_SECTORS / 8 + 1];
 	u8 slot_bad[(DMR_MAX_SEGMENTS + 8) * DMR_TABLE_ENTRIES];	/* it was, for sure */
 	enum dmr_mode mode;
 	u64 last_good;

@@ -124,9 +124,13 @@ static void check_error(const struct uio *u)
 	}
 	if (u->op != REQ_OP_READ || W.any_spare_fault || W.any_main_odd)
 		return;
-	for (i = 0; i < u->sectors; i++)
-		if (W.main_fault[(u->sector + i) / 8])
+	for (i = 0; i < u->sectors; i++) {
+		u64 block = (u->sector + i) / 8;
+
+		if (W.main_fault[block] ||
+		    (W.open[block] && W.engine.mode != DMR_MODE_RW))
 			return;
+	}
 	violation("read #%llu %u+%u failed with %u for no reason",
 		  (unsigned long long)u->id, u->sector, u->sectors, u->status);
 }
@@ -152,7 +156,9 @@ static void finish(struct uio *u)
 	else if (ok)
 		for (i = 0; i < u->sectors; i++)
 			oracle_read(u->sector + i, u->res[i], u->start, W.now,
-				    W.settled);
+				    W.one_copy && W.open[(u->sector + i) / 8] ?
+				    FOUND_OPEN :
+				    W.settled ? FOUND_SETTLED : FOUND_NOW);
 	if (ok && u->op == REQ_OP_READ)
 		W.reads_ok++;
 	free(u);

@@ -11,6 +11,12 @@ static u64 live(u64 block)
 	return dmr_word(block, DMR_LIVE, 0xff, 0, 0);
 }
 
+/* Of one block, some sectors are in the slot, and some are lost. */
+static u64 part(u8 valid, u8 lost)
+{
+	return dmr_word(9, DMR_LIVE, valid, lost, 1);
+}
+
 static int commit_one(struct spare *s, u32 slot, u64 word)
 {
 	dmr_store_stage(&s->store, slot, word);
@@ -418,6 +424,54 @@ static void read_only_repairs_nothing(void **state)
 	spare_free(&s);
 }
 
+/* Opened read-only after a crash between the copies: neither version counts. */
+static void copies_in_doubt(void **state)
+{
+	const u64 bad = dmr_word(0, DMR_BAD, 0, 0, 0);
+	const struct {
+		u64 before, after, now;
+	} t[] = {
+		/* Newly remapped, released, known bad. */
+		{ 0, part(0x0f, 0x30), part(0, 0x3f) },
+		{ part(0x0f, 0x30), 0, part(0, 0x3f) },
+		{ 0, part(0, 0), part(0, 0) },
+		/* More of it is remapped; what was lost is written again. */
+		{ part(0x0f, 0), part(0x3f, 0), part(0x0f, 0x30) },
+		{ part(0x0f, 0x30), part(0x1f, 0x20), part(0x0f, 0x30) },
+		/* The slot has gone bad: the block has another one, or never had this. */
+		{ part(0x0f, 0x30), bad, bad },
+		{ 0, bad, bad },
+	};
+	unsigned int i, copy;
+	u8 old[DMR_BLOCK_SIZE];
+	struct spare s;
+
+	(void)state;
+	for (i = 0; i < 2 * ARRAY_SIZE(t); i++) {
+		copy = i & 1;	/* which is out of date */
+		spare_new(&s, LEN);
+		commit_one(&s, 4, live(44));
+		commit_one(&s, 5, t[i / 2].before);
+		memcpy(old, ram_block(s.env, copy_at(&s, copy, 0)), sizeof(old));
+		commit_one(&s, 5, t[i / 2].after);
+		memcpy(ram_block(s.env, copy_at(&s, copy, 0)), old, sizeof(old));
+		dmr_store_exit(&s.store);
+		assert_int_equal(spare_probe(&s), 0);
+		assert_int_equal(dmr_store_load(&s.store, s.env, &s.sb, true,
+						&s.why), 0);
+		assert_true(s.store.differ);
+		assert_int_equal(dmr_store_word(&s.store, 5), t[i / 2].after);
+		ram_reset_counts(s.env);
+		dmr_store_doubt(&s.store);
+		assert_int_equal(dmr_store_word(&s.store, 5), t[i / 2].now);
+		assert_int_equal(dmr_store_word(&s.store, 4), live(44));
+		assert_int_equal(s.store.nr_lost,
+				 hweight8(dmr_word_lost(t[i / 2].now)));
+		assert_int_equal(s.env->writes, 0);
+		spare_free(&s);
+	}
+}
+
 static void both_copies_damaged(void **state)
 {
 	struct spare s;
@@ -686,6 +740,7 @@ int main(void)
 		cmocka_unit_test(last_numbers),
 		cmocka_unit_test(load_flushes),
 		cmocka_unit_test(read_only_repairs_nothing),
+		cmocka_unit_test(copies_in_doubt),
 		cmocka_unit_test(both_copies_damaged),
 		cmocka_unit_test(misplaced_tables),
 		cmocka_unit_test(garbage_beyond_the_mark),
