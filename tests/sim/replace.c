@@ -14,6 +14,7 @@ static struct copier copier;
 static struct area old;			/* as the tool reads it */
 static struct dmr_env new_env;
 static struct dmr_area new_area;
+static u32 new_blocks, new_first_area, new_min_area;	/* as in W */
 static u8 held[DMR_NR_SUPERS][DMR_BLOCK_SIZE];
 static bool new_active;			/* it has been resumed */
 
@@ -61,6 +62,7 @@ int env_hold(struct dmr_env *env, const struct dmr_layout *l)
 
 	if (env_blank(env, l))
 		return -EIO;
+	memset(held, 0, sizeof(held));
 	for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
 		env->held_at[copy] = dmr_layout_super(l, copy);
 		env->held[copy] = held[copy];
@@ -168,7 +170,9 @@ static void change_spare(void)
 	W.disk[DMR_SPARE].name = "spare";
 	W.disk[NEW_SPARE].name = "other spare";
 	swap(W.area, new_area);
-	W.spare_blocks = W.min_area = W.first_area = W.area.avail_blocks;
+	swap(W.spare_blocks, new_blocks);
+	swap(W.first_area, new_first_area);
+	swap(W.min_area, new_min_area);
 	W.profile.grow = false;
 	memset(W.slot_bad, 0, sizeof(W.slot_bad));
 }
@@ -221,6 +225,7 @@ void replace_spare(void)
 	new_area = W.area;
 	new_area.avail_blocks = blocks;
 	new_area.area_blocks = 0;
+	new_blocks = new_first_area = new_min_area = blocks;
 	new_active = false;
 	W.new_fault = false;
 	if (env_hold(&new_env, &layout))
