@@ -61,6 +61,20 @@ static void consider(struct area *a, u64 at, struct dmr_super *tmp, u8 *buf)
 		a->sb = *tmp;
 }
 
+/* The first one, and those that it tells of even if it is torn. */
+static void consider_first(struct area *a, struct dmr_super *tmp, u8 *buf)
+{
+	u64 at[DMR_NR_SUPERS];
+	unsigned int i, nr;
+
+	if (env_read(&a->env, 0, 1, buf))
+		return;
+	nr = dmr_super_hints(buf, at);
+	consider(a, 0, tmp, buf);
+	for (i = 0; i < nr; i++)
+		consider(a, at[i], tmp, buf);
+}
+
 static void search(struct area *a, struct dmr_super *tmp, u8 *buf)
 {
 	const u32 run = 32;
@@ -147,7 +161,7 @@ static int find(struct area *a, const struct device *d, u64 start, int how,
 		r = -ENOMEM;
 		goto out;
 	}
-	consider(a, 0, tmp, buf);
+	consider_first(a, tmp, buf);
 	consider(a, dmr_layout_middle(a->avail_blocks), tmp, buf);
 	consider(a, a->avail_blocks - 1, tmp, buf);
 	if (!a->sb.seq && (how & AREA_SEARCH))

@@ -121,10 +121,15 @@ t_inspect() {
 	refused 2 'No such file' dmremap inspect nonesuch
 	truncate -s 16M zeroes
 	refused 2 'no spare area' dmremap inspect zeroes
-	# The first superblock gone, and the area shorter than its device.
+	# An area shorter than its device: torn, the first superblock still tells where
+	# the others are; gone, it does not.
 	dmremap lab create two --ram --size 16M --spare-size 4M --bad 0 >/dev/null
 	dmremap create two $M/two-main $M/two-spare --yes --size 1M --start 64K >/dev/null
 	dmremap close two
+	dd if=/dev/urandom of=$M/two-spare bs=512 seek=$((128 + 3)) count=1 oflag=direct status=none conv=notrunc
+	expect 0 'damaged' dmremap inspect $M/two-spare --start 64K
+	expect 0 'repaired' dmremap repair $M/two-spare --start 64K
+	expect 0 'whole' dmremap check $M/two-spare --start 64K
 	dd if=/dev/zero of=$M/two-spare bs=64k seek=1 count=1 oflag=direct status=none conv=notrunc
 	refused 2 'no spare area' dmremap inspect $M/two-spare --start 64K
 	expect 0 'missing (blank)' dmremap inspect $M/two-spare --start 64K --search
