@@ -54,7 +54,7 @@ blk_status_t dmr_meta_write(struct dmr_env *env, u64 block, u32 nr, void *buf,
  * One copy after the other, so that a crash tears one at the most. With two of
  * three durable, any one of them may be lost later and the newest is found. The
  * first one goes last: when the area has just been grown, it is the only one
- * that is where it was, and the others are found if it is torn.
+ * that is where it was, and the last one is found should it fail.
  */
 int dmr_super_write_all(struct dmr_env *env, const struct dmr_super *sb,
 			void *buf, u8 *whole)

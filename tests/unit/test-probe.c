@@ -323,6 +323,7 @@ static void stale_superblocks(void **state)
 	struct spare s;
 	u8 uuid[16];
 	u64 old_len;
+	unsigned int i;
 
 	(void)state;
 	for (old_len = LEN; old_len >= 2000; old_len -= 500) {
@@ -344,14 +345,20 @@ static void stale_superblocks(void **state)
 		assert_memory_equal(uuid, s.sb.uuid, 16);
 		/* Not even if the first block is damaged. */
 		spare_spoil(&s, 0);
-		if (!spare_probe(&s))
+		for (i = 0; i < 2; i++) {
+			s.area.area_blocks = 0;
+			if (!spare_probe(&s))
+				assert_memory_equal(uuid, s.sb.uuid, 16);
+			s.area.area_blocks = old_len;
+			if (!spare_probe(&s))
+				assert_memory_equal(uuid, s.sb.uuid, 16);
+			s.area.area_blocks = 1000;
+			assert_int_equal(spare_probe(&s), 0);
 			assert_memory_equal(uuid, s.sb.uuid, 16);
-		s.area.area_blocks = old_len;
-		if (!spare_probe(&s))
-			assert_memory_equal(uuid, s.sb.uuid, 16);
-		s.area.area_blocks = 1000;
-		assert_int_equal(spare_probe(&s), 0);
-		assert_memory_equal(uuid, s.sb.uuid, 16);
+			/* Nor if it cannot be read at all. */
+			s.env->fault = ram_fail_block;
+			s.env->fault_block = 0;
+		}
 		spare_free(&s);
 	}
 }
@@ -434,6 +441,39 @@ static void torn_first_superblock(void **state)
 	spare_free(&s);
 }
 
+/*
+ * An area that is grown to the end of its device, and the first superblock goes bad
+ * meanwhile: the one at the new end is found, however far it came.
+ */
+static void first_superblock_fails_in_growth(void **state)
+{
+	struct spare s;
+	u8 uuid[16];
+	int cut;
+
+	(void)state;
+	for (cut = 1; cut < 5; cut++) {
+		spare_format(&s, LEN);
+		s.area.area_blocks = 1000;
+		assert_int_equal(dmr_store_format(s.env, &s.area, &s.sb, &s.why),
+				 0);
+		memcpy(uuid, s.sb.uuid, 16);
+		memset(ram_block(s.env, LEN - 1), 0, DMR_BLOCK_SIZE);
+		assert_int_equal(spare_load(&s), 0);
+		s.env->fault = ram_fail_block;
+		s.env->fault_block = 0;
+		s.env->cut = cut;
+		dmr_store_grow(&s.store, LEN);
+		s.env->cut = -1;
+		dmr_store_exit(&s.store);
+		s.area.area_blocks = 0;
+		assert_int_equal(spare_probe(&s), 0);
+		assert_memory_equal(uuid, s.sb.uuid, 16);
+		assert_int_equal(s.sb.layout.area_blocks, LEN);
+		spare_free(&s);
+	}
+}
+
 /* An area beside this one belongs to somebody else. */
 static void format_spares_neighbours(void **state)
 {
@@ -507,6 +547,7 @@ int main(void)
 		cmocka_unit_test(stale_superblocks),
 		cmocka_unit_test(superblock_comes_back),
 		cmocka_unit_test(torn_first_superblock),
+		cmocka_unit_test(first_superblock_fails_in_growth),
 		cmocka_unit_test(format_spares_neighbours),
 		cmocka_unit_test(out_of_memory),
 	};
