@@ -142,6 +142,36 @@ static void super_bits(void **state)
 	tears(encode_super, encode_super2, decode_super);
 }
 
+static void super_hints(void **state)
+{
+	u64 at[DMR_NR_SUPERS], words[DMR_TABLE_ENTRIES] = { 0 };
+	struct dmr_super sb = sample();
+	u8 block[DMR_BLOCK_SIZE];
+	unsigned int copy;
+
+	(void)state;
+	for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
+		dmr_super_encode(&sb, copy, block);
+		/* The middle one, the last one, and what was the last one. */
+		assert_int_equal(dmr_super_hints(block, at), 3);
+		assert_int_equal(at[0], dmr_layout_super(&sb.layout, 1));
+		assert_int_equal(at[1], dmr_layout_super(&sb.layout, 2));
+		assert_int_equal(at[2], 2999);
+	}
+	/* Any numbers of segments will do. */
+	memset(block + 112, 0xff, 8);
+	assert_int_equal(dmr_super_hints(block, at), 1);
+	memset(block + 112, 0, 8);
+	assert_int_equal(dmr_super_hints(block, at), 1);
+	block[112] = DMR_MAX_SEGMENTS;
+	assert_int_equal(dmr_super_hints(block, at), 3);
+	/* What is no superblock says nothing. */
+	dmr_table_encode(uuid, 0, 1, words, block);
+	assert_int_equal(dmr_super_hints(block, at), 0);
+	memset(block, 0, sizeof(block));
+	assert_int_equal(dmr_super_hints(block, at), 0);
+}
+
 static void blank_and_foreign(void **state)
 {
 	u8 block[DMR_BLOCK_SIZE] = { 0 };
@@ -426,6 +456,7 @@ int main(void)
 		cmocka_unit_test(crc_is_castagnoli),
 		cmocka_unit_test(super_round_trip),
 		cmocka_unit_test(super_bits),
+		cmocka_unit_test(super_hints),
 		cmocka_unit_test(blank_and_foreign),
 		cmocka_unit_test(hostile_supers),
 		cmocka_unit_test(names),

@@ -445,28 +445,34 @@ static void copies_in_doubt(void **state)
 	unsigned int i, copy;
 	u8 old[DMR_BLOCK_SIZE];
 	struct spare s;
+	bool hidden;
 
 	(void)state;
-	for (i = 0; i < 2 * ARRAY_SIZE(t); i++) {
+	for (i = 0; i < 4 * ARRAY_SIZE(t); i++) {
 		copy = i & 1;	/* which is out of date */
+		hidden = i & 2;	/* the other one cannot be read when it is loaded */
 		spare_new(&s, LEN);
 		commit_one(&s, 4, live(44));
-		commit_one(&s, 5, t[i / 2].before);
+		commit_one(&s, 5, t[i / 4].before);
 		memcpy(old, ram_block(s.env, copy_at(&s, copy, 0)), sizeof(old));
-		commit_one(&s, 5, t[i / 2].after);
+		commit_one(&s, 5, t[i / 4].after);
 		memcpy(ram_block(s.env, copy_at(&s, copy, 0)), old, sizeof(old));
+		s.env->fault = ram_fail_reads;
+		s.env->fault_block = copy_at(&s, !copy, 0);
+		s.env->fault_count = hidden ? 2 : 0;
 		dmr_store_exit(&s.store);
 		assert_int_equal(spare_probe(&s), 0);
 		assert_int_equal(dmr_store_load(&s.store, s.env, &s.sb, true,
 						&s.why), 0);
 		assert_true(s.store.differ);
-		assert_int_equal(dmr_store_word(&s.store, 5), t[i / 2].after);
+		assert_int_equal(dmr_store_word(&s.store, 5),
+				 hidden ? t[i / 4].before : t[i / 4].after);
 		ram_reset_counts(s.env);
 		dmr_store_doubt(&s.store);
-		assert_int_equal(dmr_store_word(&s.store, 5), t[i / 2].now);
+		assert_int_equal(dmr_store_word(&s.store, 5), t[i / 4].now);
 		assert_int_equal(dmr_store_word(&s.store, 4), live(44));
 		assert_int_equal(s.store.nr_lost,
-				 hweight8(dmr_word_lost(t[i / 2].now)));
+				 hweight8(dmr_word_lost(t[i / 4].now)));
 		assert_int_equal(s.env->writes, 0);
 		spare_free(&s);
 	}
