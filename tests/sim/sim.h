@@ -85,13 +85,14 @@ void oracle_end(u32 sector, u64 id, u64 now, bool ok, bool fua);
 /* A flush that began at @start has succeeded. */
 void oracle_flushed(u64 start);
 void oracle_crash(u64 now);
-/* A read that began at @start and ends now returned this. */
+
 enum found {
 	FOUND_NOW,		/* what was seen to be otherwise is gone */
 	FOUND_SETTLED,		/* ... and will not come back after a crash, either */
 	FOUND_OPEN,		/* what was left open stays so */
 };
 
+/* A read that began at @start and ends now returned this. */
 void oracle_read(u32 sector, u64 tag, u64 start, u64 now, enum found how);
 
 /* world.c: the environment and the target */
