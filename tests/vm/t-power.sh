@@ -108,7 +108,7 @@ errors() {
 }
 in_drives() {
 	lost vmio read /dev/lab/scsi 2000 8
-	logged "Sense Key : Medium Error"
+	logged "critical medium error, dev"
 	remap /dev/lab/scsi /dev/lab/spare 0 spare_length 4096
 	vmio fill "$R" 0 65536 1
 	vmio check "$R" 0 65536 1
