@@ -364,25 +364,34 @@ static void stale_superblocks(void **state)
 }
 
 /*
- * One that could not be wiped, because it could not be read when the spare was
- * formatted, is not believed later.
+ * An area of @blocks with @uuid, and at the end of the device a superblock of an
+ * earlier area, newer by its number: it could not be read when it should have been
+ * wiped. The length of the new area is not asked for.
  */
+static void format_leaves_an_old_super(struct spare *s, u64 blocks, u8 *uuid)
+{
+	u8 old[DMR_BLOCK_SIZE];
+
+	spare_new(s, LEN);
+	s->store.seq = 1000000;
+	assert_int_equal(dmr_store_write_super(&s->store), 0);
+	dmr_store_exit(&s->store);
+	memcpy(old, ram_block(s->env, LEN - 1), sizeof(old));
+	s->area.area_blocks = blocks;
+	assert_int_equal(dmr_store_format(s->env, &s->area, &s->sb, &s->why), 0);
+	memcpy(uuid, s->sb.uuid, 16);
+	memcpy(ram_block(s->env, LEN - 1), old, sizeof(old));
+	s->area.area_blocks = 0;
+}
+
+/* It is not believed. */
 static void superblock_comes_back(void **state)
 {
-	u8 old[DMR_BLOCK_SIZE], uuid[16];
 	struct spare s;
+	u8 uuid[16];
 
 	(void)state;
-	spare_new(&s, LEN);
-	s.store.seq = 1000000;
-	assert_int_equal(dmr_store_write_super(&s.store), 0);
-	dmr_store_exit(&s.store);
-	memcpy(old, ram_block(s.env, LEN - 1), sizeof(old));
-	s.area.area_blocks = 1000;
-	assert_int_equal(dmr_store_format(s.env, &s.area, &s.sb, &s.why), 0);
-	memcpy(uuid, s.sb.uuid, 16);
-	memcpy(ram_block(s.env, LEN - 1), old, sizeof(old));
-	s.area.area_blocks = 0;
+	format_leaves_an_old_super(&s, 1000, uuid);
 	assert_int_equal(spare_load(&s), 0);
 	assert_memory_equal(uuid, s.sb.uuid, 16);
 	spare_free(&s);
@@ -391,24 +400,14 @@ static void superblock_comes_back(void **state)
 /* Which sectors of the first superblock are new: all combinations that matter. */
 static void torn_first_superblock(void **state)
 {
-	u8 before[DMR_BLOCK_SIZE], after[DMR_BLOCK_SIZE], old[DMR_BLOCK_SIZE];
+	u8 before[DMR_BLOCK_SIZE], after[DMR_BLOCK_SIZE];
 	u8 middle[DMR_BLOCK_SIZE], last[DMR_BLOCK_SIZE], uuid[16];
 	unsigned int torn, i;
 	struct spare s;
 	u64 len;
 
 	(void)state;
-	/* An earlier area, of which one superblock has come back. */
-	spare_new(&s, LEN);
-	s.store.seq = 1000000;
-	assert_int_equal(dmr_store_write_super(&s.store), 0);
-	dmr_store_exit(&s.store);
-	memcpy(old, ram_block(s.env, LEN - 1), sizeof(old));
-	s.area.area_blocks = 100;
-	assert_int_equal(dmr_store_format(s.env, &s.area, &s.sb, &s.why), 0);
-	memcpy(uuid, s.sb.uuid, 16);
-	memcpy(ram_block(s.env, LEN - 1), old, sizeof(old));
-	s.area.area_blocks = 0;
+	format_leaves_an_old_super(&s, 100, uuid);
 
 	for (len = 200; len <= 900; len += 100) {
 		assert_int_equal(spare_load(&s), 0);
