@@ -156,9 +156,9 @@ int dmr_store_load(struct dmr_store *store, struct dmr_env *env,
 /**
  * dmr_store_doubt() - do not choose between copies that stay different
  *
- * To be called after a load that left store->differ set, when nothing can be
- * written that tells the next load which copy counts. It may find another one
- * than this load did. Sectors that the copies place differently become
+ * To be called after a load that left store->differ set, before the index is
+ * built, when nothing can be written that tells the next load which copy counts.
+ * It may find another one than this load did. Sectors that the copies place differently become
  * lost, in memory only: what is read now must not be something else then.
  *
  * What a copy that cannot be read says is not known, and not in doubt.
