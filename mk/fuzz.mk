@@ -14,7 +14,7 @@ FUZZ_SECONDS = $(if $(filter command line environment,$(origin SECONDS)),$(SECON
 FUZZ_CFLAGS := $(filter-out -MMD -MP,$(USER_CFLAGS)) -Wno-c2x-extensions -O1 -g \
 	       -Itests/fuzz -fsanitize=fuzzer,address,undefined \
 	       -fno-sanitize-recover=undefined
-FUZZ_HEADERS := $(wildcard $(CORE)/*.h src/user/*.h src/kernel/*.h src/tool/*.h tests/fuzz/*.h)
+FUZZ_HEADERS := $(wildcard $(CORE)/*.h src/user/*.h src/kernel/*.h src/tool/*/*.h tests/fuzz/*.h)
 # Each of the headers that the module includes is the fake one.
 FUZZ_FAKES := $(BUILD)/fuzz/fake
 FUZZ_CONTROL := -I$(FUZZ_FAKES) -Isrc/kernel -Wno-unused-parameter \
@@ -29,7 +29,7 @@ FUZZ_SRC_control := tests/fuzz/fuzz-control.c tests/fuzz/memory-env.c \
 		    src/kernel/dm-remap-message.c src/kernel/dm-remap-track.c \
 		    $(CORE_SRC) src/user/kernel-shim.c
 FUZZ_SRC_tool := tests/fuzz/fuzz-tool.c \
-		 $(addprefix src/tool/,ranges.c kstat.c say.c area.c cmd-inspect.c) \
+		 $(addprefix src/tool/,lists/ranges.c devices/kstat.c face/say.c spare/area.c commands/cmd-inspect.c) \
 		 $(STORE_SRC) src/user/kernel-shim.c
 
 .PHONY: fuzz fuzz-programs

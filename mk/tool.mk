@@ -8,7 +8,7 @@
 #   make check-tool-power [KVER=...]  the VM is killed while replace, detach, ... are at work
 
 TOOL := $(BUILD)/tool
-TOOL_SRC := $(sort $(wildcard src/tool/*.c)) $(STORE_SRC) src/user/kernel-shim.c
+TOOL_SRC := $(sort $(wildcard src/tool/*.c src/tool/*/*.c)) $(STORE_SRC) src/user/kernel-shim.c
 TOOL_PKGS := devmapper blkid libudev json-c ncursesw cairo cairo-svg libpng
 # Texts for people are cut where they are too long.
 TOOL_CFLAGS = $(USER_CFLAGS) -Wno-format-truncation -Isrc/tool -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
@@ -57,8 +57,8 @@ install-tool: tool
 install: install-tool
 
 # The parsers and what they need, apart from all that touches a device.
-TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,say.o progress.o ranges.o \
-		kstat.o picture.o targets.o) $(TOOL)/asan/user/kernel-shim.o
+TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,face/say.o face/progress.o \
+		lists/ranges.o devices/kstat.o devices/targets.o draw/picture.o) $(TOOL)/asan/user/kernel-shim.o
 
 $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -Wl,--wrap=realloc -o $@ $^ -lcmocka $(TOOL_LIBS)
@@ -83,6 +83,8 @@ check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/dmremap.asan $(TOOL)/dmremap.
 	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; \
 	tests/tool/property $(TOOL)/dmremap.asan >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
 	set -- $$(tail -n 1 $(TOOL)/property.out); p=$$((p + $$1)); f=$$((f + $$3)); \
+	tests/tool/rooms src/tool $(TOOL)/obj/tool >$(TOOL)/rooms.out || true; cat $(TOOL)/rooms.out; \
+	set -- $$(tail -n 1 $(TOOL)/rooms.out); p=$$((p + $$1)); f=$$((f + $$3)); \
 	tests/tool/face $(TOOL) >$(TOOL)/face.out 2>&1; cat $(TOOL)/face.out; \
 	set -- $$(tail -n 1 $(TOOL)/face.out); p=$$((p + $$1)); f=$$((f + $$3)); \
 	echo "$$p passed, $$f failed"; [ $$f = 0 ]

@@ -2,8 +2,8 @@
 /*
  * dmremap: the tool with which a person looks after a failing disk.
  */
-#include "tool.h"
-#include "commands.h"
+#include "face/tool.h"
+#include "commands/commands.h"
 
 #include <getopt.h>
 #include <locale.h>
@@ -13,9 +13,9 @@
 #define VERSION "0.1.0"
 #endif
 
-const struct command *const commands[] = {
+static const struct command *const all[] = {
 #define COMMAND(c)	&c,
-#include "commands.def"
+#include "commands/commands.def"
 #undef COMMAND
 	NULL
 };
@@ -80,6 +80,7 @@ int main(int argc, char **argv)
 	struct args a = { 0 };
 	int r;
 
+	commands = all;
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {

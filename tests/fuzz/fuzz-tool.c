@@ -5,9 +5,9 @@
  *
  * The first byte says which. What is accepted makes sense.
  */
-#include "../../src/tool/cmd-dump.c"
-#include "kstat.h"
-#include "ranges.h"
+#include "../../src/tool/commands/cmd-dump.c"
+#include "devices/kstat.h"
+#include "lists/ranges.h"
 
 #define CHECK(x)	do { if (!(x)) abort(); } while (0)
 

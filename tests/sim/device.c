@@ -4,7 +4,7 @@
  */
 #include "sim.h"
 #include "device.h"
-#include "env.h"
+#include "spare/env.h"
 
 /*--------------------------------------------------------------------
  * Errors

@@ -8,7 +8,7 @@
  */
 #include "sim.h"
 #include "device.h"
-#include "copy.h"
+#include "copy/copy.h"
 
 static struct copier copier;
 static struct area old;			/* as the tool reads it */

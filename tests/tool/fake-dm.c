@@ -5,8 +5,8 @@
  * first line is "NAME SECTORS", then comes the answer to "status", then that to
  * "list". Linked with --wrap.
  */
-#include "dm.h"
-#include "tool.h"
+#include "devices/dm.h"
+#include "face/tool.h"
 
 static char *state;	/* all of the file */
 

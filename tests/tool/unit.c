@@ -9,18 +9,15 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "kstat.h"
-#include "picture.h"
-#include "ranges.h"
-#include "targets.h"
+#include "devices/kstat.h"
+#include "draw/picture.h"
+#include "lists/ranges.h"
+#include "devices/targets.h"
 
 #include <sys/sysmacros.h>
 
 /* Its macro fail() would hide the tool's function. */
 #include <cmocka.h>
-
-/* What the commands' table would need is not wanted here. */
-const struct command *const commands[] = { NULL };
 
 /*--------------------------------------------------------------------
  * Lists

@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap import and export: lists of bad blocks of other tools.
+ */
+#include "devices/blocks.h"
+#include "offline.h"
+#include "lists/ranges.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ULL(x)	((unsigned long long)(x))
+#define MAX_LIST	(256 << 20)
+
+static char *read_whole(const char *path)
+{
+	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	size_t room = 65536, n = 0;
+	char *text = NULL, *more;
+
+	if (!f) {
+		fail(0, "cannot read %s: %s", path, strerror(errno));
+		return NULL;
+	}
+	while (room <= MAX_LIST) {
+		more = realloc(text, room + 1);
+		if (!more)
+			break;
+		text = more;
+		n += fread(text + n, 1, room - n, f);
+		if (n < room)
+			break;
+		room *= 2;
+	}
+	if (ferror(f) || room > MAX_LIST) {
+		fail(0, "cannot read %s: %s", path, room > MAX_LIST ?
+		     "it is too large for a list" : strerror(errno));
+		free(text);
+		text = NULL;
+	} else if (text && memchr(text, 0, n)) {
+		fail(0, "%s is no text; is it the image instead of the map?",
+		     path);
+		free(text);
+		text = NULL;
+	}
+	if (text)
+		text[n] = '\0';
+	if (f != stdin)
+		fclose(f);
+	return text;
+}
+
+static int get_list(const struct args *a, const struct remap *m,
+		    struct ranges *bad, struct ranges *good)
+{
+	const char *path = a->arg[1], *name = opt(a, "format");
+	struct device main = { .lbs = 512 };
+	enum list_format f;
+	char why[200];
+	u64 unit = 1024, shift = 0;
+	char *text;
+	size_t i;
+	int r;
+
+	r = opt_u64(a, "block-size", &unit);
+	if (r)
+		return r;
+	if (!unit || unit > 1 << 20)
+		return fail(RC_USAGE, "--block-size: 1 to 1048576 bytes");
+	f = name ? list_format_by_name(name) : LIST_UNKNOWN;
+	if (name && f == LIST_UNKNOWN)
+		return fail(RC_USAGE, "--format: badblocks, ddrescue, sectors, md or smartctl, not '%s'",
+			    name);
+	text = read_whole(path);
+	if (!text)
+		return RC_REFUSED;
+	if (f == LIST_UNKNOWN)
+		f = list_guess(text);
+	if (f == LIST_UNKNOWN) {
+		free(text);
+		return fail(RC_USAGE, "%s: of what format is this? Give --format badblocks (blocks of %llu bytes, see --block-size), --format sectors, or another one",
+			    path, ULL(unit));
+	}
+	device_get_devno(m->main, &main);
+	if (f == LIST_SMARTCTL)
+		unit = main.lbs;
+	if (!list_parse(f, text, unit, bad, good, why, sizeof(why))) {
+		free(text);
+		return fail(RC_REFUSED, "%s: %s; nothing was changed", path,
+			    why);
+	}
+	free(text);
+	/* What a drive says of itself counts from the start of the disk. */
+	if (f == LIST_SMARTCTL || opt(a, "whole-disk"))
+		shift = main.part_start;
+	for (i = 0; i < bad->nr; i++) {
+		struct range *x = &bad->r[i];
+
+		if (x->start < shift || x->start - shift >= m->sectors ||
+		    x->count > m->sectors - (x->start - shift)) {
+			if (shift)	/* of another partition */
+				continue;
+			return fail(RC_REFUSED, "%s: sectors %llu to %llu are beyond the end of %s (its last one is %llu); is the list of another disk, or --block-size wrong? Nothing was changed",
+				    path, ULL(x->start),
+				    ULL(x->start + x->count - 1), m->name,
+				    ULL(m->sectors - 1));
+		}
+	}
+	if (shift) {
+		struct ranges here = { 0 };
+
+		for (i = 0; i < bad->nr; i++) {
+			u64 s = bad->r[i].start;
+
+			if (s >= shift && s - shift < m->sectors)
+				ranges_add(&here, s - shift,
+					   min(bad->r[i].count,
+					       m->sectors - (s - shift)));
+		}
+		ranges_free(bad);
+		*bad = here;
+	}
+	return RC_OK;
+}
+
+/*--------------------------------------------------------------------
+ * Fill
+ *--------------------------------------------------------------------
+ */
+struct fill {
+	int dev, image;
+	u64 image_size;
+	u32 unit;		/* sectors of a logical block */
+	void *buf;
+	u64 filled, readable, missing;	/* sectors */
+};
+
+/* The sectors of a block that cannot be read, but are in the image: a mask. */
+static u8 wanted_units(struct fill *f, const struct kblock *k,
+		       const struct ranges *good)
+{
+	size_t size = (size_t)f->unit << 9;
+	u8 want = 0, mask = (1 << f->unit) - 1;
+	u32 s;
+
+	for (s = 0; s < k->sectors; s += f->unit) {
+		off_t at = (k->sector + s) << 9;
+
+		if (k->valid >> s & 1)
+			continue;
+		/* What the device still gives is newer than any image. */
+		if (pread(f->dev, f->buf, size, at) == (ssize_t)size)
+			f->readable += f->unit;
+		else if (!ranges_cover(good, k->sector + s, f->unit) ||
+			 (u64)at + size > f->image_size)
+			f->missing += f->unit;
+		else
+			want |= mask << s;
+	}
+	return want;
+}
+
+static int fill_block(struct fill *f, const struct kblock *k,
+		      const struct ranges *good)
+{
+	u8 want = wanted_units(f, k, good);
+	u32 s, n;
+
+	for (s = 0; s < k->sectors; s += n) {
+		off_t at = (k->sector + s) << 9;
+		size_t size;
+
+		for (n = 0; s + n < k->sectors && want >> (s + n) & 1; n++)
+			;
+		if (!n) {
+			n = 1;
+			continue;
+		}
+		size = (size_t)n << 9;
+		if (pread(f->image, f->buf, size, at) != (ssize_t)size)
+			return -EIO;
+		if (pwrite(f->dev, f->buf, size, at) != (ssize_t)size)
+			return -errno;
+		f->filled += n;
+	}
+	return 0;
+}
+
+static int fill_blocks(struct fill *f, const struct kblocks *b,
+		       const struct ranges *good)
+{
+	struct progress p;
+	size_t i;
+	int r = 0;
+
+	progress_begin(&p, "filling", b->nr, 0);
+	for (i = 0; i < b->nr && !r && !interrupted(); i++) {
+		progress_at(&p, i, NULL);
+		r = fill_block(f, &b->b[i], good);
+	}
+	progress_end(&p);
+	if (!r && fdatasync(f->dev))
+		r = -errno;
+	return r;
+}
+
+static int fill(const struct remap *m, const char *image,
+		const struct ranges *good)
+{
+	struct fill f = { .dev = -1, .image = -1 };
+	char path[DM_NAME + 16];
+	struct kblocks b = { 0 };
+	struct device d;
+	struct stat st;
+	int r;
+
+	snprintf(path, sizeof(path), "/dev/mapper/%s", m->name);
+	f.image = open(image, O_RDONLY | O_CLOEXEC);
+	if (f.image < 0 || fstat(f.image, &st))
+		return fail(RC_REFUSED, "cannot open %s: %s", image,
+			    strerror(errno));
+	f.image_size = lseek(f.image, 0, SEEK_END);
+	f.dev = open(path, O_RDWR | O_DIRECT | O_EXCL | O_CLOEXEC);
+	if (f.dev < 0)
+		r = fail(RC_REFUSED, "%s cannot be filled: %s%s", m->name,
+			 strerror(errno), errno == EBUSY ?
+			 "; unmount it first, or newer data might be overwritten" : "");
+	else
+		r = device_get_devno(m->devno, &d) ? RC_FAILED :
+		    blocks_list(m->name, &b);
+	if (!r) {
+		f.unit = d.lbs >> 9;
+		if (posix_memalign(&f.buf, 4096, 4096))
+			r = RC_FAILED;
+	}
+	if (!r) {
+		r = fill_blocks(&f, &b, good);
+		if (r)
+			r = fail(RC_FAILED, "%s: writing failed: %s; 'dmremap status' says how the spare is, and the same command does the rest", m->name,
+				 strerror(-r));
+		printf("%s: %llu sectors filled from the image; %llu could be read after all, %llu are not in the image\n",
+		       m->name, ULL(f.filled), ULL(f.readable),
+		       ULL(f.missing));
+	}
+	if (!r && interrupted())
+		r = fail(RC_INTERRUPTED, "interrupted; the same command does the rest");
+	free(b.b);
+	free(f.buf);
+	if (f.dev >= 0)
+		close(f.dev);
+	close(f.image);
+	return r;
+}
+
+/* The blocks that @rs touches: two bad sectors of one are one thing to do. */
+static void blocks_of(const struct ranges *rs, u64 sectors,
+		      struct ranges *blocks)
+{
+	size_t i;
+
+	for (i = 0; i < rs->nr; i++) {
+		u64 start = round_down(rs->r[i].start, 8);
+		u64 end = rs->r[i].start + rs->r[i].count;
+
+		end = min(round_down(end + 7, 8), sectors);
+		ranges_add(blocks, start, end - start);
+	}
+	ranges_tidy(blocks);
+}
+
+static int import(struct args *a)
+{
+	const char *image = opt(a, "fill");
+	struct ranges bad = { 0 }, good = { 0 }, blocks = { 0 };
+	struct tally t;
+	struct remap m;
+	struct kstat k;
+	u64 nr;
+	size_t i;
+	int r;
+
+	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k) ?:
+	    get_list(a, &m, &bad, &good);
+	if (!r && image && !good.nr)
+		r = fail(RC_USAGE, "--fill needs a ddrescue map file, which says what of the image is good");
+	if (!r && image && access(image, R_OK))
+		r = fail(RC_REFUSED, "cannot read %s: %s", image,
+			 strerror(errno));
+	if (!r) {
+		blocks_of(&bad, m.sectors, &blocks);
+		r = ranges_whole(&bad) ?: ranges_whole(&blocks);
+	}
+	nr = (ranges_total(&blocks) + 7) / 8;
+	if (!r && nr > k.slots_free + k.slots_used)
+		r = fail(RC_REFUSED, "the list has %llu blocks, the spare only %llu slots; 'dmremap grow' or 'dmremap replace' it first. Nothing was changed",
+			 ULL(nr), ULL(k.slots_total));
+	if (!r && opt(a, "dry-run")) {
+		for (i = 0; i < bad.nr; i++)
+			printf("%llu+%llu\n", ULL(bad.r[i].start),
+			       ULL(bad.r[i].count));
+		printf("# %llu blocks would be %s\n", ULL(nr),
+		       opt(a, "mark") ? "marked as known bad" : "evacuated");
+		goto out;
+	}
+	if (!r)
+		r = blocks_act(m.name, opt(a, "mark") ? "mark_bad" : "remap",
+			       &blocks, &t);
+	if (!r && (bad.nr || !image))
+		printf(opt(a, "mark") ?
+		       "%s: %llu blocks are known bad now, %llu were dealt with already, %llu failed\n" :
+		       "%s: %llu blocks moved to the spare, %llu were dealt with already, %llu could not be read (known bad now)\n",
+		       m.name, ULL(t.done), ULL(t.skipped), ULL(t.failed));
+	if (!r && image)
+		r = fill(&m, image, &good);
+out:
+	ranges_free(&bad);
+	ranges_free(&good);
+	ranges_free(&blocks);
+	return r;
+}
+
+/*--------------------------------------------------------------------
+ * Export
+ *--------------------------------------------------------------------
+ */
+static void export_ddrescue(FILE *f, const struct ranges *bad, u64 sectors)
+{
+	u64 at = 0;
+	size_t i;
+
+	fprintf(f, "# Mapfile. Created by dmremap, in the format of GNU ddrescue\n# current_pos  current_status  current_pass\n0x00000000     +               1\n#      pos        size  status\n");
+	for (i = 0; i <= bad->nr; i++) {
+		u64 start = i < bad->nr ? bad->r[i].start : sectors;
+
+		if (start > at)
+			fprintf(f, "0x%08llX  0x%08llX  +\n", ULL(at << 9),
+				ULL((start - at) << 9));
+		if (i == bad->nr)
+			break;
+		fprintf(f, "0x%08llX  0x%08llX  -\n", ULL(start << 9),
+			ULL(bad->r[i].count << 9));
+		at = start + bad->r[i].count;
+	}
+}
+
+static int export(struct args *a)
+{
+	const char *format = opt(a, "format") ?: "sectors";
+	struct ranges bad = { 0 };
+	struct output out;
+	struct kblocks b;
+	struct remap m;
+	u64 unit = 1024, last = U64_MAX;
+	size_t i;
+	int r;
+
+	r = opt_u64(a, "block-size", &unit);
+	if (r)
+		return r;
+	if (strcmp(format, "sectors") && strcmp(format, "badblocks") &&
+	    strcmp(format, "ddrescue") && strcmp(format, "md"))
+		return fail(RC_USAGE, "--format: sectors, badblocks, ddrescue or md, not '%s'",
+			    format);
+	if (!unit || unit % 512 || unit > 1 << 20)
+		return fail(RC_USAGE, "--block-size: a multiple of 512 bytes");
+	r = remap_get(a->arg[0], &m) ?: blocks_list(m.name, &b);
+	if (r)
+		return r;
+	for (i = 0; i < b.nr; i++)
+		if (!opt(a, "unreadable"))
+			ranges_add(&bad, b.b[i].sector, b.b[i].sectors);
+		else
+			ranges_add_mask(&bad, b.b[i].sector,
+					kblock_unsafe(&b.b[i]));
+	ranges_tidy(&bad);
+	r = ranges_whole(&bad) ?: output_begin(&out, opt(a, "output"));
+	if (!r && !strcmp(format, "ddrescue"))
+		export_ddrescue(out.f, &bad, m.sectors);
+	else
+		for (i = 0; !r && i < bad.nr; i++) {
+			u64 s = bad.r[i].start, n = bad.r[i].count, v;
+
+			if (!strcmp(format, "md"))
+				fprintf(out.f, "%llu %llu\n", ULL(s), ULL(n));
+			else if (!strcmp(format, "sectors"))
+				fprintf(out.f, "%llu-%llu\n", ULL(s),
+					ULL(s + n - 1));
+			else
+				for (v = s / (unit / 512);
+				     v * (unit / 512) < s + n; v++)
+					if (v != last)
+						fprintf(out.f, "%llu\n",
+							ULL(last = v));
+		}
+	if (!r)
+		r = output_end(&out, true);
+	ranges_free(&bad);
+	free(b.b);
+	return r;
+}
+
+const struct command cmd_import = {
+	.name = "import",
+	.group = "Looking after",
+	.synopsis = "NAME FILE",
+	.summary = "act on a list of bad blocks of another tool",
+	.text = "Reads a list of bad blocks and moves them to the spare as far as they still read; those that do not become known bad, so that their next write goes to the spare. Formats: badblocks(8); ddrescue map files (what failed, or was left for later after a failure); sectors (lines N, N-LAST, N+COUNT or 'N COUNT'); md's bad_blocks files and mdadm --examine-badblocks; the output of smartctl (self-test logs, pending defects, and of NVMe's error log what is about the medium; as text or --json). The format is found out where that is certain. FILE may be - for standard input. All of the list is checked before anything is changed.\nA block that has no neighbour in the list costs as much as four writes to the spare, one after the other (three with --mark); 64 adjacent ones cost twice that together. At 5 ms a write, 100 000 scattered blocks take half an hour. It may be interrupted; the same command does the rest.\nWith --fill, data that ddrescue has read into IMAGE is written to exactly those sectors of known bad and lost blocks which cannot be read from the device. The device must not be mounted meanwhile.",
+	.examples =
+		"  badblocks -b 4096 /dev/sdb | dmremap import data - --format badblocks --block-size 4096\n"
+		"  dmremap import data rescue.map --mark --fill rescue.img\n"
+		"  smartctl --json -x /dev/sdb | dmremap import data -\n",
+	.min_args = 2, .max_args = 2,
+	.run = import,
+	.opts = {
+		{ "format", "FORMAT", "badblocks, ddrescue, sectors, md or smartctl" },
+		{ "block-size", "BYTES", "of the numbers of badblocks (default 1024)" },
+		{ "whole-disk", NULL, "the list counts from the start of the disk that the main device is a partition of (always so for smartctl)" },
+		{ "mark", NULL, "make them known bad without reading them" },
+		{ "fill", "IMAGE", "write what ddrescue has recovered" },
+		{ "dry-run", NULL, "print the sectors, change nothing" },
+	},
+};
+
+const struct command cmd_export = {
+	.name = "export",
+	.group = "Looking",
+	.synopsis = "NAME",
+	.summary = "write the list of bad blocks for another tool",
+	.text = "Writes all blocks that are remapped or known bad: as ranges of sectors, block numbers for badblocks(8) and mke2fs -l, a ddrescue map file, or as md writes them.",
+	.examples = "  dmremap export data --format ddrescue --output data.map\n",
+	.min_args = 1, .max_args = 1,
+	.run = export,
+	.opts = {
+		{ "format", "FORMAT", "sectors (default), badblocks, ddrescue or md" },
+		{ "block-size", "BYTES", "for badblocks (default 1024)" },
+		{ "unreadable", NULL, "only what is known bad or lost, to the sector" },
+		{ "output", "FILE", "write to FILE" },
+	},
+};

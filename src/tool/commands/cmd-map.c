@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap map: a picture of the whole disk.
+ */
+#include "devices/blocks.h"
+#include "draw/picture.h"
+
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ULL(x)	((unsigned long long)(x))
+
+static void terminal(const struct grid *g)
+{
+	static const char *const colours[NR_SHADES] = {
+		"\033[32m", "\033[33m", "\033[33;1m", "\033[31m",
+		"\033[31;1m", "\033[35;1m", "" };
+	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	/* Glyphs look alike without their colours; letters do not. */
+	bool utf8 = colour && locale_has_glyphs();
+	unsigned int row, col;
+	bool seen[NR_SHADES] = { 0 };
+	enum shade s, last;
+
+	for (row = 0; row < g->rows; row++) {
+		printf("%10s  ", human_size((u64)row * g->columns *
+					    g->cell_blocks * 8));
+		last = BEYOND;
+		for (col = 0; col < g->columns; col++) {
+			s = grid_shade(g, row, col);
+			if (colour && s != last)
+				printf("\033[m%s", colours[s]);
+			if (utf8)
+				fputs(shade_glyphs[s], stdout);
+			else
+				putchar(shade_letters[s]);
+			seen[s] = true;
+			last = s;
+		}
+		printf("%s\n", colour ? "\033[m" : "");
+	}
+	/* Only what is there needs to be explained. */
+	printf("\nKey:");
+	for (s = HEALTHY; s <= LOST; s++) {
+		if (!seen[s])
+			continue;
+		printf("  %s", colour ? colours[s] : "");
+		if (utf8)
+			fputs(shade_glyphs[s], stdout);
+		else
+			putchar(shade_letters[s]);
+		printf("%s %s", colour ? "\033[m" : "", shade_names[s]);
+	}
+	printf("\nOne character is %s.\n", human_size(g->cell_blocks * 8));
+}
+
+static int to_picture(const struct grid *g, const struct remap *m,
+		      const struct kstat *k, const char *path, bool svg)
+{
+	time_t now = time(NULL);
+	struct caption c = {
+		.slots_used = k->slots_total - k->slots_free,
+		.slots_total = k->slots_total,
+	};
+	struct output out;
+	struct device d;
+	char why[1200], date[32];
+	int r;
+
+	c.health = kstat_health(k, m->name, why, sizeof(why));
+	snprintf(c.title, sizeof(c.title), "%s: %s on %s", m->name,
+		 human_size(m->sectors), m->main_path);
+	if (!device_get_devno(m->main, &d) && (d.model[0] || d.serial[0]))
+		snprintf(c.title, sizeof(c.title), "%s: %s", m->name,
+			 device_describe(&d));
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M", localtime(&now));
+	snprintf(c.subtitle, sizeof(c.subtitle), "%s: %llu blocks on the spare, %llu known bad, %llu in part, %llu sectors lost; %llu of %llu slots free; mode %s, breaker %s",
+		 date, ULL(k->remappings), ULL(k->known_bad), ULL(k->partial),
+		 ULL(k->lost_sectors), ULL(k->slots_free),
+		 ULL(k->slots_total), k->mode, k->breaker);
+	r = output_begin(&out, path);
+	if (r)
+		return r;
+	r = picture_write(g, &c, svg, out.f);
+	return output_end(&out, !r) ?: r;
+}
+
+static int run(struct args *a)
+{
+	const char *svg = opt(a, "svg"), *png = opt(a, "png");
+	unsigned int columns = 64, rows = 24;
+	struct winsize ws;
+	struct kblocks b;
+	struct remap m;
+	struct kstat k;
+	struct grid g;
+	int r;
+
+	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k) ?:
+	    blocks_list(m.name, &b);
+	if (r)
+		return r;
+	if (svg || png) {
+		columns = 128;
+		rows = 64;
+	} else if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col) {
+		columns = max((ws.ws_col - 13) & ~7, 8);
+		rows = ws.ws_row > 16 ? ws.ws_row - 8 : 8;
+	}
+	if (!grid_make(&g, &b, m.sectors, columns, rows)) {
+		free(b.b);
+		return fail(RC_FAILED, "out of memory");
+	}
+	if (svg)
+		r = to_picture(&g, &m, &k, svg, true);
+	if (!r && png)
+		r = to_picture(&g, &m, &k, png, false);
+	if (!svg && !png) {
+		printf("%s: %llu blocks on the spare, %llu known bad, %llu in part, %llu sectors lost\n\n",
+		       m.name, ULL(k.remappings), ULL(k.known_bad),
+		       ULL(k.partial), ULL(k.lost_sectors));
+		terminal(&g);
+	}
+	grid_free(&g);
+	free(b.b);
+	return r;
+}
+
+const struct command cmd_map = {
+	.name = "map",
+	.group = "Looking",
+	.synopsis = "NAME",
+	.summary = "a picture of the whole disk and its bad regions",
+	.text = "Draws the whole device, from its first sector to its last, with the worst that each part of it holds: in the terminal, or as a picture for a report. In a pipe it is plain letters.",
+	.examples = "  dmremap map data\n  dmremap map data --png data.png\n",
+	.min_args = 1, .max_args = 1,
+	.run = run,
+	.opts = { { "svg", "FILE", "write an SVG picture" },
+		{ "png", "FILE", "write a PNG picture" } },
+};

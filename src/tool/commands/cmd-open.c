@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap open, close, scan, assemble.
+ */
+#include "offline.h"
+#include "pairing/pairing.h"
+
+#define ULL(x)	((unsigned long long)(x))
+
+/*--------------------------------------------------------------------
+ * Open
+ *--------------------------------------------------------------------
+ */
+static int create_mapping(const struct args *a, const char *name,
+			  const struct device *main, const struct device *spare,
+			  const struct dmr_super *sb, const char *identity)
+{
+	struct dm_line *line;
+	char uuid[DM_NAME], feat[700];
+	u64 length = 0;
+	int r;
+
+	r = features(a, identity, feat, sizeof(feat)) ?:
+	    opt_size(a, "length", &length);
+	if (r)
+		return r;
+	if (!length)
+		length = target_length(main, spare, sb->spare_start);
+	line = dm_line(0, length, "dm-remap", "%s %s %llu%s", main->path,
+		       spare->path, ULL(sb->spare_start), feat);
+	snprintf(uuid, sizeof(uuid), "DMREMAP-%s", area_uuid(sb->uuid));
+	if (opt(a, "dry-run"))
+		would_create(name, uuid, line);
+	else
+		r = dm_create(name, uuid, line);
+	dm_free_lines(line);
+	return r;
+}
+
+static int choose_main(const struct args *a, const struct area *area,
+		       struct device *main, const char **identity)
+{
+	const char *id = area->sb.identity;
+	int nr, r;
+
+	*identity = id;
+	if (a->nr == 3) {
+		r = device_get(a->arg[1], false, main);
+		if (r)
+			return r;
+		if (id[0] && !device_is(main, id)) {
+			if (!opt(a, "any-main"))
+				return fail(RC_REFUSED, "the spare belongs to the main device '%s', but %s is '%s'; 'dmremap scan' says what belongs together",
+					    id, main->path,
+					    main->nr_identities ?
+					    device_identity(main) :
+					    "without identity");
+			*identity = NULL;
+		}
+		return RC_OK;
+	}
+	if (!id[0])
+		return fail(RC_REFUSED, "the spare does not say which main device it is for; name it: 'dmremap open %s MAIN %s'",
+			    a->arg[0], area->path);
+	nr = find_main(id, main);
+	if (!nr)
+		return fail(RC_REFUSED, "the main device '%s' of this spare is not connected; connect it, or name it if it is known by something else: 'dmremap open %s MAIN %s --any-main'",
+			    id, a->arg[0], area->path);
+	return RC_OK;
+}
+
+static int refuse_stale(const struct area *area, const struct device *spare)
+{
+	struct candidates list;
+	int i, r = RC_OK;
+
+	if (candidates_find(&list, false))
+		return RC_FAILED;
+	for (i = 0; i < list.nr && !r; i++) {
+		struct candidate *c = list.c[i];
+
+		if (c->spare.devno != spare->devno ||
+		    c->sb.spare_start != area->sb.spare_start)
+			continue;
+		if (c->newer)
+			r = fail(RC_REFUSED, "%s is an old copy of the spare: it was replaced by %s (activated %llu times, this one %llu); use that one",
+				 spare->path, c->newer->spare.path,
+				 ULL(c->newer->sb.activations),
+				 ULL(c->sb.activations));
+		else if (c->twin)
+			r = fail(RC_REFUSED, "%s and %s are copies of one spare that differ; 'dmremap dump' both, and open the right one with --this-copy",
+				 spare->path, c->twin->spare.path);
+	}
+	candidates_free(&list);
+	return r;
+}
+
+static int open_cmd(struct args *a)
+{
+	const char *name = a->arg[0], *identity, *spare_path = a->arg[a->nr - 1];
+	struct device spare, main;
+	struct area area;
+	char in_use[DM_NAME];
+	u64 start = 0;
+	int r;
+
+	r = dm_check_name(name) ?: opt_size(a, "start", &start) ?: dm_ready();
+	if (r)
+		return r;
+	if (dm_exists(name))
+		return fail(RC_REFUSED, "there is a device '%s' already; choose another name",
+			    name);
+	r = device_get(spare_path, false, &spare);
+	if (r)
+		return r;
+	if (area_in_kernel(&spare, start, in_use, sizeof(in_use)))
+		return fail(RC_REFUSED, "this spare is open already, as '%s'; use /dev/mapper/%s",
+			    in_use, in_use);
+	r = area_open(&area, &spare, start,
+		      opt(a, "search") ? AREA_SEARCH : AREA_READ);
+	if (r)
+		return r;
+	r = choose_main(a, &area, &main, &identity);
+	if (!r && device_in_use(&main) && main.devno != spare.devno)
+		r = fail(RC_REFUSED, "the main device %s is in use: %s; end that first, what is on it stays as it is",
+			 main.path, main.used_by);
+	if (!r && !opt(a, "this-copy"))
+		r = refuse_stale(&area, &spare);
+	r = r ?: create_mapping(a, name, &main, &spare, &area.sb, identity);
+	if (!r && !opt(a, "dry-run"))
+		printf("/dev/mapper/%s: %s, spare %s\n", name, main.path,
+		       spare.path);
+	area_close(&area);
+	return r;
+}
+
+static int close_cmd(struct args *a)
+{
+	int i, r = RC_OK;
+
+	for (i = 0; i < a->nr && !r; i++) {
+		struct device d;
+		struct remap m;
+
+		r = remap_get(a->arg[i], &m);
+		if (r)
+			break;
+		if (opt(a, "dry-run")) {
+			would("dmsetup remove %s", m.name);
+			continue;
+		}
+		if (m.open_count) {
+			const char *who = "a program has it open";
+
+			if (!device_get_devno(m.devno, &d) && d.used_by[0])
+				who = d.used_by;
+			r = fail(RC_REFUSED, "%s is in use: %s; end that first",
+				 m.name, who);
+			break;
+		}
+		r = dm_remove(m.name);
+	}
+	return r;
+}
+
+/*--------------------------------------------------------------------
+ * Scan and assemble
+ *--------------------------------------------------------------------
+ */
+static const char *state_of(const struct candidate *c, char *buf, size_t size)
+{
+	if (c->open_as[0])
+		snprintf(buf, size, "open as %s", c->open_as);
+	else if (c->newer)
+		snprintf(buf, size, "a copy that is out of use: %s is the right one",
+			 c->newer->spare.path);
+	else if (c->twin)
+		snprintf(buf, size, "%s is a copy of it that differs, neither is newer; open the right one by hand, with --this-copy",
+			 c->twin->spare.path);
+	else if (!c->sb.identity[0])
+		snprintf(buf, size, "it does not say which main device it is for: 'dmremap open NAME MAIN %s'",
+			 c->spare.path);
+	else if (!c->nr_mains)
+		snprintf(buf, size, "its main device is not connected");
+	else
+		snprintf(buf, size, "can be opened: 'dmremap open %s %s'",
+			 candidate_name(c), c->spare.path);
+	return buf;
+}
+
+static int scan(struct args *a)
+{
+	struct json_object *out = NULL;
+	struct candidates list;
+	char state[400];
+	int i, r;
+
+	r = candidates_find(&list, opt(a, "deep"));
+	if (r)
+		return r;
+	if (opt(a, "json"))
+		out = json_object_new_array();
+	else if (!list.nr)
+		printf("no spare areas found%s\n", opt(a, "deep") ? "" :
+		       " at the start or end of any device; --deep looks everywhere");
+	for (i = 0; i < list.nr; i++) {
+		const struct candidate *c = list.c[i];
+		struct json_object *o;
+
+		state_of(c, state, sizeof(state));
+		if (!out) {
+			printf("%s, sector %llu: spare '%s', %u slots\n  uuid   %s, activated %llu times\n  main   %s%s%s\n  state  %s\n",
+			       c->spare.path, ULL(c->sb.spare_start),
+			       candidate_name(c), c->sb.layout.nr_slots,
+			       area_uuid(c->sb.uuid), ULL(c->sb.activations),
+			       c->sb.identity[0] ? c->sb.identity :
+			       "(no identity)", c->main.path[0] ? ", today " : "",
+			       c->main.path, state);
+			continue;
+		}
+		o = json_object_new_object();
+		add_str(o, "spare", c->spare.path);
+		add_u64(o, "spare_start", c->sb.spare_start);
+		add_str(o, "name", candidate_name(c));
+		add_str(o, "label", c->sb.label);
+		add_str(o, "uuid", area_uuid(c->sb.uuid));
+		add_u64(o, "activations", c->sb.activations);
+		add_u64(o, "slots", c->sb.layout.nr_slots);
+		add_str(o, "identity", c->sb.identity);
+		add_str(o, "main", c->main.path);
+		add_str(o, "open_as", c->open_as);
+		json_object_object_add(o, "stale",
+				json_object_new_boolean(c->newer != NULL));
+		json_object_object_add(o, "ambiguous",
+				json_object_new_boolean(c->twin != NULL));
+		add_str(o, "state", state);
+		json_object_array_add(out, o);
+	}
+	if (out)
+		print_json(out, stdout);
+	candidates_free(&list);
+	return RC_OK;
+}
+
+static bool wanted(const struct args *a, const struct candidate *c)
+{
+	int i;
+
+	for (i = 0; i < a->nr; i++)
+		if (!strcmp(a->arg[i], candidate_name(c)) ||
+		    !strcmp(a->arg[i], area_uuid(c->sb.uuid)))
+			return true;
+	return !a->nr;
+}
+
+static int assemble_one(const struct args *a, const struct candidate *c)
+{
+	const char *name = candidate_name(c);
+	char state[400];
+	int r;
+
+	if (c->newer)
+		return fail(a->nr ? RC_REFUSED : RC_OK, "%s is left alone: %s",
+			    c->spare.path, state_of(c, state, sizeof(state)));
+	if (c->twin || !c->sb.identity[0] || !c->nr_mains)
+		return fail(RC_REFUSED, "%s ('%s') was not opened: %s",
+			    c->spare.path, name,
+			    state_of(c, state, sizeof(state)));
+	if (device_in_use(&c->main) && c->main.devno != c->spare.devno)
+		return fail(RC_REFUSED, "%s ('%s') was not opened: its main device %s is in use: %s; end that first (see LVM in dmremap(8) if it was not you)",
+			    c->spare.path, name, c->main.path,
+			    c->main.used_by);
+	if (dm_exists(name))
+		return fail(RC_REFUSED, "%s was not opened: there is another device '%s'; 'dmremap open' gives it a name of your choice",
+			    c->spare.path, name);
+	r = create_mapping(a, name, &c->main, &c->spare, &c->sb,
+			   c->sb.identity);
+	if (!r && !opt(a, "dry-run"))
+		printf("/dev/mapper/%s: %s, spare %s\n", name, c->main.path,
+		       c->spare.path);
+	return r;
+}
+
+static int assemble(struct args *a)
+{
+	struct candidates list;
+	int i, r, worst = RC_OK, hits = 0;
+
+	r = candidates_find(&list, opt(a, "deep"));
+	if (r)
+		return r;
+	for (i = 0; i < list.nr; i++) {
+		if (!wanted(a, list.c[i]))
+			continue;
+		hits++;
+		if (list.c[i]->open_as[0])
+			continue;
+		r = assemble_one(a, list.c[i]);
+		worst = max(worst, r);
+	}
+	if (a->nr && hits < a->nr)
+		worst = fail(RC_REFUSED, "not all of the named spares were found; 'dmremap scan --deep' looks everywhere");
+	candidates_free(&list);
+	return worst;
+}
+
+const struct command cmd_open = {
+	.name = "open",
+	.group = "Setting up",
+	.synopsis = "NAME [MAIN] SPARE",
+	.summary = "open a pair that was created earlier",
+	.text = "Opens the spare area on SPARE with the main device that it belongs to, as /dev/mapper/NAME. Without MAIN the main device is found by its identity, whatever it is called today. Refused are another main device's spare, and an old copy of a spare that has been replaced.",
+	.examples = "  dmremap open data /dev/sdc1\n  dmremap open data /dev/sdb /dev/sdc1 --read-only\n",
+	.min_args = 2, .max_args = 3,
+	.run = open_cmd,
+	.opts = { OPT_AREA, OPT_FEATURES,
+		{ "length", "SIZE", "use only so much of the main device" },
+		{ "any-main", NULL, "accept a MAIN whose identity does not match (its size must)" },
+		{ "this-copy", NULL, "open this one although there is another, newer copy of the spare" },
+		{ "dry-run", NULL, "print the dmsetup line, change nothing" } },
+};
+
+const struct command cmd_close = {
+	.name = "close",
+	.group = "Setting up",
+	.synopsis = "NAME...",
+	.summary = "close devices; their remaps stay on the spare",
+	.text = "Removes /dev/mapper/NAME. Everything that was remapped stays on the spare and is there again when the pair is opened. The main device alone does not hold that data: do not use it without its spare; 'dmremap detach' is the way out.",
+	.examples = "  dmremap close data\n",
+	.min_args = 1, .max_args = -1,
+	.run = close_cmd,
+	.opts = { { "dry-run", NULL, "print the dmsetup line, change nothing" } },
+};
+
+const struct command cmd_scan = {
+	.name = "scan",
+	.group = "Setting up",
+	.synopsis = "",
+	.summary = "list the spares of this machine and their main devices",
+	.text = "Looks at all block devices for spare areas, at the start and the end of each and behind one another, and says for each which main device it belongs to, whether it is open, and whether a newer copy of it exists. Changes nothing.",
+	.examples = "  dmremap scan\n  dmremap scan --json\n",
+	.min_args = 0, .max_args = 0,
+	.run = scan,
+	.opts = { { "deep", NULL, "read all devices whole; slow" },
+		{ "json", NULL, "print JSON" } },
+};
+
+const struct command cmd_assemble = {
+	.name = "assemble",
+	.group = "Setting up",
+	.synopsis = "[NAME|UUID...]",
+	.summary = "open all pairs that can be found, or the named ones",
+	.text = "Opens every spare that is found together with its main device, which is told by its identity and not by today's device names. The name is the label of the spare, or 'remap-' and the beginning of its UUID. Of two copies of one spare the one that was activated more often is used, and the old one is named.",
+	.examples = "  dmremap assemble\n  dmremap assemble data\n",
+	.min_args = 0, .max_args = -1,
+	.run = assemble,
+	.opts = { OPT_FEATURES,
+		{ "deep", NULL, "read all devices whole; slow" },
+		{ "dry-run", NULL, "print the dmsetup lines, change nothing" } },
+};

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap scrub: read everything, so that bad blocks are found before the user
+ * finds them.
+ */
+#include "devices/blocks.h"
+#include "copy/state.h"
+
+#include <fcntl.h>
+#include <linux/ioprio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ULL(x)	((unsigned long long)(x))
+#define CHUNK	(1U << 20)
+
+struct scrub {
+	int fd;
+	void *buf;
+	u64 unreadable;		/* blocks */
+	int error;		/* not about the medium */
+};
+
+static bool read_at(struct scrub *s, u64 sector, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pread(s->fd, s->buf + done, size - done,
+				  (off_t)(sector << 9) + done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			int e = n ? errno : ENODATA;
+
+			if (e != EIO && e != ENODATA && e != EREMOTEIO &&
+			    e != EILSEQ)
+				s->error = e;
+			return false;
+		}
+		done += n;
+	}
+	return true;
+}
+
+static void read_chunk(struct scrub *s, u64 sector, size_t size)
+{
+	size_t at, n;
+
+	if (read_at(s, sector, size) || s->error)
+		return;
+	for (at = 0; at < size && !s->error && !interrupted(); at += n) {
+		n = min_t(size_t, 4096, size - at);
+		if (!read_at(s, sector + at / 512, n))
+			s->unreadable++;
+	}
+}
+
+static int scrub_range(struct scrub *s, const struct remap *m,
+		       const char *uuid, u64 *at, u64 end, bool whole)
+{
+	double saved = now_seconds();
+	struct progress p;
+	char extra[64];
+
+	progress_begin(&p, m->name, end, *at);
+	while (*at < end && !interrupted() && !s->error) {
+		size_t n = min_t(u64, CHUNK, (end - *at) << 9);
+
+		read_chunk(s, *at, n);
+		if (interrupted() || s->error)
+			break;
+		*at += n >> 9;
+		snprintf(extra, sizeof(extra), "%llu blocks unreadable",
+			 ULL(s->unreadable));
+		progress_at(&p, *at, extra);
+		if (whole && now_seconds() - saved > 5) {
+			state_write("scrub", uuid, *at);
+			saved = now_seconds();
+		}
+	}
+	progress_end(&p);
+	if (s->error)
+		return fail(RC_FAILED, "%s: reading sector %llu failed: %s",
+			    m->name, ULL(*at), strerror(s->error));
+	return RC_OK;
+}
+
+static int open_device(const struct remap *m, struct scrub *s)
+{
+	char path[DM_NAME + 16];
+
+	snprintf(path, sizeof(path), "/dev/mapper/%s", m->name);
+	s->fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (s->fd < 0)
+		return fail(RC_FAILED, "cannot open %s: %s", path,
+			    strerror(errno));
+	if (posix_memalign(&s->buf, 4096, CHUNK))
+		return fail(RC_FAILED, "out of memory");
+	return RC_OK;
+}
+
+static int run(struct args *a)
+{
+	struct kstat before, after;
+	struct scrub s = { .fd = -1 };
+	struct remap m;
+	u64 start, count, at;
+	bool whole = a->nr < 2;
+	int r;
+
+	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &before) ?:
+	    range_arg(&m, whole ? NULL : a->arg[1], &start, &count) ?:
+	    open_device(&m, &s);
+	if (r)
+		goto out;
+	at = start & ~7ULL;
+	if (whole && opt(a, "restart"))
+		state_clear("scrub", before.uuid);
+	if (whole) {
+		at = min(state_read("scrub", before.uuid) & ~7ULL, m.sectors);
+		if (at)
+			note("going on from sector %llu, where the last scrub was interrupted (--restart begins anew)",
+			     ULL(at));
+	}
+	if (!opt(a, "busy"))
+		syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
+			IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
+	catch_signals();
+	r = scrub_range(&s, &m, before.uuid, &at, start + count, whole);
+	if (!r && interrupted()) {
+		if (whole)
+			state_write("scrub", before.uuid, at);
+		r = fail(RC_INTERRUPTED, "interrupted at sector %llu of %llu; 'dmremap scrub %s' goes on there",
+			 ULL(at), ULL(start + count), m.name);
+	} else if (!r && whole) {
+		state_clear("scrub", before.uuid);
+	}
+	if (!r && !blocks_status(m.name, &after))
+		printf("%s: %s read; %llu blocks unreadable (%llu known bad blocks now, %llu before), %llu blocks rescued to the spare\n",
+		       m.name, human_size(count), ULL(s.unreadable),
+		       ULL(after.known_bad), ULL(before.known_bad),
+		       ULL(after.rescued - min(after.rescued,
+					       before.rescued)));
+	if (!r && s.unreadable)
+		printf("'dmremap whose %s --all' says which files they belong to\n",
+		       m.name);
+out:
+	if (s.fd >= 0)
+		close(s.fd);
+	free(s.buf);
+	return r;
+}
+
+const struct command cmd_scrub = {
+	.name = "scrub",
+	.group = "Looking after",
+	.synopsis = "NAME [RANGE]",
+	.summary = "read everything; find bad blocks before the user does",
+	.text = "Reads the whole device, or a range, with idle I/O priority. Blocks that cannot be read become known bad, so that their next write goes to the spare; blocks that can be read only on a second try are rescued to the spare. The device may be in use. Interrupted, it goes on where it was.",
+	.examples = "  dmremap scrub data\n  dmremap scrub data 0+2097152\n",
+	.min_args = 1, .max_args = 2,
+	.run = run,
+	.opts = { { "restart", NULL, "begin anew instead of going on" },
+		{ "busy", NULL, "normal I/O priority" } },
+};

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap status: is my data safe, how much spare is left, is it getting worse?
+ */
+#include "devices/dm.h"
+#include "devices/kstat.h"
+#include "offline.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define ULL(x)	((unsigned long long)(x))
+
+static const char *const health_names[] = { "fine", "attention", "critical",
+					    "unknown" };
+
+struct report {
+	struct remap m;
+	struct kstat k;
+	enum health health;
+	char why[1200];
+};
+
+static void get_report(const struct remap *m, struct report *r)
+{
+	char *reply = NULL;
+	int e;
+
+	memset(r, 0, sizeof(*r));
+	r->m = *m;
+	e = remap_message(m->name, &reply, true, "status");
+	if (e || !kstat_parse(&r->k, reply)) {
+		r->health = HEALTH_UNKNOWN;
+		snprintf(r->why, sizeof(r->why), "the kernel does not answer%s%s",
+			 e ? ": " : "", e ? strerror(-e) : "");
+	} else {
+		r->health = kstat_health(&r->k, m->name, r->why,
+					 sizeof(r->why));
+	}
+	free(reply);
+}
+
+/*--------------------------------------------------------------------
+ * For a person
+ *--------------------------------------------------------------------
+ */
+static const char *colour(enum health h)
+{
+	static const char *const code[] = { "\033[32m", "\033[33m",
+					    "\033[31;1m", "\033[35m" };
+
+	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") ? code[h] : "";
+}
+
+/* A labelled line; in a terminal, broken where it would be broken anyway. */
+__printf(2, 3)
+static void say(const char *label, const char *fmt, ...)
+{
+	unsigned int width = UINT_MAX, col = 0, n;
+	char text[1400], *s = text;
+	struct winsize ws;
+	va_list ap;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col)
+		width = max(ws.ws_col, 40) - 10;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	printf("  %-7s ", label);
+	for (; *s; s += n) {
+		s += strspn(s, " ");
+		n = strcspn(s, " ");
+		if (col && col + 1 + n > width) {
+			printf("\n%10s", "");
+			col = 0;
+		}
+		col += printf("%s%.*s", col ? " " : "", n, s);
+	}
+	putchar('\n');
+}
+
+static void say_device(const char *what, dev_t devno, const char *path)
+{
+	struct device d;
+
+	say(what, "%s", device_get_devno(devno, &d) ? path :
+	    device_describe(&d));
+}
+
+static void say_why(const char *why)
+{
+	const char *label = "why";
+
+	while (*why) {
+		size_t n = strcspn(why, ";");
+
+		say(label, "%.*s", (int)n, why);
+		label = "";
+		why += n + strspn(why + n, "; ");
+	}
+}
+
+/* The first question: is my data safe? */
+static void say_safe(const struct kstat *k)
+{
+	u64 unsafe = k->known_bad + k->partial;
+
+	if (!strcmp(k->mode, "fail") && k->remappings)
+		say("safe", "no: %llu block%s on a spare that is gone",
+		    ULL(k->remappings), k->remappings == 1 ? " is" : "s are");
+	else if (k->lost_sectors)
+		say("safe", "no: %llu sector%s lost, and %llu block%s may be unreadable",
+		    ULL(k->lost_sectors),
+		    k->lost_sectors == 1 ? " is" : "s are", ULL(unsafe),
+		    unsafe == 1 ? "" : "s");
+	else if (unsafe)
+		say("safe", "all but %llu block%s that may be unreadable",
+		    ULL(unsafe), unsafe == 1 ? "" : "s");
+	else if (strcmp(k->mode, "rw") || !strcmp(k->breaker, "open") ||
+		 !k->slots_free)
+		say("safe", "what is stored, yes; the next bad block will fail writes");
+	else if (k->remappings)
+		say("safe", "yes: the main device failed %llu block%s, the spare has the data",
+		    ULL(k->remappings), k->remappings == 1 ? "" : "s");
+	else
+		say("safe", "yes: no bad block is known");
+}
+
+static double percent(u64 a, u64 b)
+{
+	return b ? 100.0 * a / b : 0;
+}
+
+/* Rounded so that 100 % means that all of it is free. */
+static double free_percent(const struct kstat *k)
+{
+	double p = percent(k->slots_free, k->slots_total);
+
+	return k->slots_free < k->slots_total ? min(p, 99.9) : p;
+}
+
+static void as_text(const struct report *r)
+{
+	const struct kstat *k = &r->k;
+	static const char *const verdict[] = {
+		"FINE", "ATTENTION", "CRITICAL", "UNKNOWN" };
+
+	printf("%s: %s%s%s%s%s%s\n", r->m.name, colour(r->health),
+	       verdict[r->health], *colour(r->health) ? "\033[m" : "",
+	       k->label[0] && strcmp(k->label, r->m.name) ? ", label " : "",
+	       k->label[0] && strcmp(k->label, r->m.name) ? k->label : "",
+	       r->m.suspended ? ", suspended" : "");
+	if (r->health != HEALTH_UNKNOWN)
+		say_safe(k);
+	say_why(r->why);
+	say_device("main", r->m.main, r->m.main_path);
+	say_device("spare", r->m.spare, r->m.spare_path);
+	if (r->health == HEALTH_UNKNOWN)
+		return;
+	say("blocks", "%llu block%s on the spare, %llu known bad%s, %llu in part; %llu sectors lost",
+	    ULL(k->remappings), k->remappings == 1 ? "" : "s",
+	    ULL(k->known_bad),
+	    k->memory_only ? " (some in memory only)" : "", ULL(k->partial),
+	    ULL(k->lost_sectors));
+	say("room", "%llu of %llu slots are free (%.3g %%), for %s of bad blocks; %llu went bad",
+	    ULL(k->slots_free), ULL(k->slots_total), free_percent(k),
+	    human_size(k->slots_free * 8), ULL(k->slots_bad));
+	say("history", "writes failed: %llu, blocks absorbed: %llu; reads failed: %llu, blocks rescued: %llu; errors passed on: %llu",
+	    ULL(k->writes_failed), ULL(k->absorbed), ULL(k->reads_failed),
+	    ULL(k->rescued), ULL(k->propagated));
+	say("state", "mode %s, breaker %s, superblocks %llu/3, table copies %llu/2",
+	    k->mode, k->breaker, ULL(k->superblocks), ULL(k->table_copies));
+}
+
+/* Two looks, some seconds apart: is it getting worse? */
+static void say_trend(const struct report *a, const struct report *b, u64 secs)
+{
+	u64 blocks = b->k.slots_used - min(b->k.slots_used, a->k.slots_used);
+	u64 errors = b->k.reads_failed + b->k.writes_failed -
+		     a->k.reads_failed - a->k.writes_failed;
+
+	if (!blocks && !errors)
+		say("trend", "quiet: no error in the last %llu s", ULL(secs));
+	else if (!blocks)
+		say("trend", "%llu errors, but no new bad blocks in the last %llu s",
+		    ULL(errors), ULL(secs));
+	else
+		say("trend", "getting worse: %llu errors and %llu new bad blocks in the last %llu s; at this rate the spare is full in %s",
+		    ULL(errors), ULL(blocks), ULL(secs),
+		    human_time(b->k.slots_free * secs / blocks));
+}
+
+/*--------------------------------------------------------------------
+ * For programs
+ *--------------------------------------------------------------------
+ */
+static struct json_object *as_json(const struct report *r)
+{
+	struct json_object *o = json_object_new_object();
+	unsigned int i;
+
+	add_str(o, "name", r->m.name);
+	add_str(o, "health", health_names[r->health]);
+	add_str(o, "why", r->why);
+	add_str(o, "main", r->m.main_path);
+	add_str(o, "spare", r->m.spare_path);
+	add_str(o, "mode", r->k.mode);
+	add_str(o, "breaker", r->k.breaker);
+	add_str(o, "uuid", r->k.uuid);
+	add_str(o, "label", r->k.label);
+	add_str(o, "identity", r->k.identity);
+	add_u64(o, "sectors", r->m.sectors);
+	add_u64(o, "events", r->m.event_nr);
+	json_object_object_add(o, "suspended",
+			       json_object_new_boolean(r->m.suspended));
+	for (i = 0; i < KSTAT_NR; i++)
+		add_u64(o, kstat_numbers[i].name, kstat_value(&r->k, i));
+	return o;
+}
+
+static void csv_head(FILE *f)
+{
+	unsigned int i;
+
+	fprintf(f, "name,health,mode,breaker,main,spare,uuid,label");
+	for (i = 0; i < KSTAT_NR; i++)
+		fprintf(f, ",%s", kstat_numbers[i].name);
+	fputc('\n', f);
+}
+
+/* A label may hold anything printable. */
+static void csv_text(FILE *f, const char *s)
+{
+	fputc('"', f);
+	for (; *s; s++)
+		fprintf(f, *s == '"' ? "\"\"" : "%c", *s);
+	fputc('"', f);
+}
+
+static void as_csv(FILE *f, const struct report *r)
+{
+	unsigned int i;
+
+	fprintf(f, "%s,%s,%s,%s,%s,%s,%s,", r->m.name, health_names[r->health],
+		r->k.mode, r->k.breaker, r->m.main_path, r->m.spare_path,
+		r->k.uuid);
+	csv_text(f, r->k.label);
+	for (i = 0; i < KSTAT_NR; i++)
+		fprintf(f, ",%llu", ULL(kstat_value(&r->k, i)));
+	fputc('\n', f);
+}
+
+static bool is_counter(const char *name)
+{
+	static const char *const counters[] = {
+		"reads_failed", "writes_failed", "absorbed", "propagated",
+		"rescued", "evacuated", "released", "replaced", "activations",
+		"main_retries", "data_writes", "metadata_writes" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(counters); i++)
+		if (!strcmp(counters[i], name))
+			return true;
+	return false;
+}
+
+static void prom_label(FILE *f, const char *s)
+{
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			fputc('\\', f);
+		fputc(*s, f);
+	}
+}
+
+static void as_prometheus(FILE *f, const struct report *r, int nr)
+{
+	unsigned int i;
+	int d;
+
+	fprintf(f, "# HELP dmremap_health 0 fine, 1 attention, 2 critical, 3 unknown\n# TYPE dmremap_health gauge\n");
+	for (d = 0; d < nr; d++)
+		fprintf(f, "dmremap_health{name=\"%s\"} %d\n", r[d].m.name,
+			r[d].health);
+	fprintf(f, "# HELP dmremap_info who is who\n# TYPE dmremap_info gauge\n");
+	for (d = 0; d < nr; d++) {
+		fprintf(f, "dmremap_info{name=\"%s\",uuid=\"%s\",mode=\"%s\",breaker=\"%s\",main=\"",
+			r[d].m.name, r[d].k.uuid, r[d].k.mode,
+			r[d].k.breaker);
+		prom_label(f, r[d].m.main_path);
+		fprintf(f, "\",spare=\"");
+		prom_label(f, r[d].m.spare_path);
+		fprintf(f, "\",identity=\"");
+		prom_label(f, r[d].k.identity);
+		fprintf(f, "\"} 1\n");
+	}
+	for (i = 0; i < KSTAT_NR; i++) {
+		const struct kstat_number *n = &kstat_numbers[i];
+		bool c = is_counter(n->name);
+		char name[64];
+
+		/* "_total" is for counters. */
+		snprintf(name, sizeof(name), "dmremap_%s%s",
+			 strcmp(n->name, "slots_total") ? n->name : "slots",
+			 c ? "_total" : "");
+		fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, n->help,
+			name, c ? "counter" : "gauge");
+		for (d = 0; d < nr; d++)
+			if (r[d].health != HEALTH_UNKNOWN)
+				fprintf(f, "%s{name=\"%s\"} %llu\n", name,
+					r[d].m.name,
+					ULL(kstat_value(&r[d].k, i)));
+	}
+}
+
+static void print_all(const struct args *a, FILE *f, struct report *r, int nr)
+{
+	struct json_object *list;
+	int i;
+
+	if (opt(a, "json")) {
+		list = json_object_new_array();
+		for (i = 0; i < nr; i++)
+			json_object_array_add(list, as_json(&r[i]));
+		print_json(list, f);
+	} else if (opt(a, "csv")) {
+		csv_head(f);
+		for (i = 0; i < nr; i++)
+			as_csv(f, &r[i]);
+	} else if (opt(a, "prometheus")) {
+		as_prometheus(f, r, nr);
+	}
+}
+
+static int run(struct args *a)
+{
+	bool machine = opt(a, "json") || opt(a, "csv") || opt(a, "prometheus");
+	enum health worst = HEALTH_FINE;
+	struct remap *list = NULL;
+	struct report *r = NULL;
+	struct output out;
+	u64 secs = 0;
+	int nr = 0, i;
+
+	if (opt_u64(a, "sample", &secs))
+		return HEALTH_UNKNOWN;
+	if (a->nr) {
+		list = calloc(a->nr, sizeof(*list));
+		for (nr = 0; list && nr < a->nr; nr++)
+			if (remap_get(a->arg[nr], &list[nr])) {
+				free(list);
+				return HEALTH_UNKNOWN;
+			}
+	} else if (remap_list(&list, &nr)) {
+		return HEALTH_UNKNOWN;
+	}
+	r = calloc(2 * nr + 1, sizeof(*r));
+	if (!r)
+		return HEALTH_UNKNOWN;
+	for (i = 0; i < nr; i++) {
+		get_report(&list[i], &r[i]);
+		worst = max((int)worst, (int)r[i].health);
+	}
+	if (machine || opt(a, "output")) {
+		if (!machine) {
+			fail(0, "--output goes with --json, --csv or --prometheus");
+			worst = HEALTH_UNKNOWN;
+		} else if (output_begin(&out, opt(a, "output"))) {
+			worst = HEALTH_UNKNOWN;
+		} else {
+			print_all(a, out.f, r, nr);
+			if (output_end(&out, true))
+				worst = HEALTH_UNKNOWN;
+			else if (opt(a, "output"))
+				worst = HEALTH_FINE;
+		}
+	} else {
+		if (!nr)
+			printf("no dm-remap device is open; 'dmremap scan' lists those that can be opened\n");
+		if (secs && nr) {
+			sleep(secs);
+			for (i = 0; i < nr; i++)
+				get_report(&list[i], &r[nr + i]);
+		}
+		for (i = 0; i < nr; i++) {
+			as_text(secs ? &r[nr + i] : &r[i]);
+			if (secs)
+				say_trend(&r[i], &r[nr + i], secs);
+			else if (r[i].k.reads_failed + r[i].k.writes_failed)
+				say("trend", "one look does not tell; 'dmremap status %s --sample 60' and 'dmremap watch %s' do",
+				    list[i].name, list[i].name);
+		}
+	}
+	free(r);
+	free(list);
+	return worst;
+}
+
+const struct command cmd_status = {
+	.name = "status",
+	.group = "Looking",
+	.synopsis = "[NAME...]",
+	.summary = "is my data safe, how much spare is left?",
+	.text = "Says of all devices, or the named ones, what a person wants to know first: whether the data is safe and, if not, why and what to do; how much room is left; what happened so far. All of it comes from the kernel.\nExit status, of the worst device: 0 fine, 1 attention (the spare fills up or fails, blocks are known bad, a copy of the metadata is damaged), 2 critical (the spare is full, gone, or read-only; the breaker is open; sectors are lost), 3 cannot tell.",
+	.examples =
+		"  dmremap status\n"
+		"  dmremap status data --sample 10\n"
+		"  dmremap status --prometheus --output /var/lib/prometheus/node-exporter/dmremap.prom\n",
+	.min_args = 0, .max_args = -1,
+	.run = run,
+	.unknown_rc = HEALTH_UNKNOWN,
+	.opts = {
+		{ "json", NULL, "print JSON" },
+		{ "csv", NULL, "print a table with commas" },
+		{ "prometheus", NULL, "print metrics for node_exporter's textfile collector" },
+		{ "output", "FILE", "write to FILE, all at once; the exit status is then that of the writing" },
+		{ "sample", "SECONDS", "look twice, and say what changed meanwhile" },
+	},
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dmremap: what the offline commands have in common.
+ */
+#ifndef DMREMAP_OFFLINE_H
+#define DMREMAP_OFFLINE_H
+
+#include "spare/area.h"
+#include "face/tool.h"
+
+#include <json.h>
+
+#define OPT_AREA \
+	{ "start", "SIZE", "where the spare area starts on the device (default: at 0)" }, \
+	{ "search", NULL, "look for superblocks on the whole device if none is where it should be" }
+
+/* The area that the first argument and --start name; @how as area_open(). */
+int offline_open(const struct args *a, int how, struct device *d,
+		 struct area *area);
+
+/* Say so if the kernel uses it: then what is read may be of several moments. */
+void offline_note_use(const struct device *d, const struct area *area);
+
+/* Print and release @o. */
+int print_json(struct json_object *o, FILE *f);
+
+static inline void add_u64(struct json_object *o, const char *key, u64 v)
+{
+	json_object_object_add(o, key, json_object_new_uint64(v));
+}
+
+static inline void add_str(struct json_object *o, const char *key,
+			   const char *v)
+{
+	json_object_object_add(o, key, json_object_new_string(v));
+}
+
+extern const char *const counter_names[DMR_NR_COUNTERS];
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dmremap: a disk as a grid of cells, and ways to draw it.
+ */
+#ifndef DMREMAP_PICTURE_H
+#define DMREMAP_PICTURE_H
+
+#include "devices/kstat.h"
+
+struct cell {
+	u32 remapped, known_bad, lost;	/* blocks */
+};
+
+struct grid {
+	unsigned int columns, rows;
+	u64 sectors;		/* of the device */
+	u64 cell_blocks;	/* blocks to a cell */
+	struct cell *cell;
+};
+
+/* The worst that is in a cell, and how much of it. */
+enum shade { HEALTHY, REMAPPED_FEW, REMAPPED_MANY, BAD_FEW, BAD_MANY, LOST,
+	     BEYOND, NR_SHADES };
+
+/* At most @columns * @rows cells. False: out of memory. */
+bool grid_make(struct grid *g, const struct kblocks *b, u64 sectors,
+	       unsigned int columns, unsigned int rows);
+void grid_free(struct grid *g);
+enum shade grid_shade(const struct grid *g, unsigned int row,
+		      unsigned int column);
+
+extern const char *const shade_names[NR_SHADES];
+extern const char shade_letters[NR_SHADES + 1];
+extern const double shade_colours[NR_SHADES][3];
+
+/* What is told beside the grid. */
+struct caption {
+	char title[200], subtitle[400];
+	enum health health;
+	u64 slots_used, slots_total;
+};
+
+/* SVG or PNG. RC_OK or a message. */
+int picture_write(const struct grid *g, const struct caption *c, bool svg,
+		  FILE *f);
+
+/* For terminals: of one column each, in UTF-8. */
+extern const char *const shade_glyphs[NR_SHADES];
+/* Does this locale have them? */
+bool locale_has_glyphs(void);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dmremap: commands, their arguments, and what all of them use to talk to a
+ * person. No function here touches a device.
+ */
+#ifndef DMREMAP_TOOL_H
+#define DMREMAP_TOOL_H
+
+#include "kernel-shim.h"
+
+/* Exit status, by class. Commands return one of these. */
+enum rc {
+	RC_OK = 0,
+	RC_USAGE = 1,		/* the command line is wrong */
+	RC_REFUSED = 2,		/* a device, file or state is not as required */
+	RC_FAILED = 3,		/* the kernel or a device failed */
+	RC_DECLINED = 4,	/* the person said no */
+	RC_INTERRUPTED = 5,	/* stopped half-way; can be taken up again */
+};
+
+/* For status and check: what a monitor wants to know. */
+enum health { HEALTH_FINE = 0, HEALTH_ATTENTION = 1, HEALTH_CRITICAL = 2,
+	      HEALTH_UNKNOWN = 3 };
+
+struct opt_def {
+	const char *name;
+	const char *arg;	/* what to call its argument; NULL: a flag */
+	const char *help;
+};
+
+#define MAX_OPTS	24
+
+struct args;
+
+struct command {
+	const char *name;
+	const char *group;
+	const char *synopsis;	/* arguments, without options */
+	const char *summary;	/* one line */
+	const char *text;	/* description: paragraphs */
+	const char *examples;	/* lines "command # comment" */
+	int min_args, max_args;	/* max -1: any number */
+	int (*run)(struct args *a);
+	/* Exit status for what is no answer, if not as in enum rc */
+	int unknown_rc;
+	struct opt_def opts[MAX_OPTS];
+};
+
+struct args {
+	const struct command *cmd;
+	int nr;
+	char **arg;
+	const char *value[MAX_OPTS];	/* "" for a flag that is set */
+};
+
+/* All of them, with NULL at the end; main() sets it. */
+extern const struct command *const *commands;
+
+/* The value of an option of this command, "" for a flag, NULL if not given. */
+const char *opt(const struct args *a, const char *name);
+
+/*--------------------------------------------------------------------
+ * Saying things
+ *--------------------------------------------------------------------
+ */
+
+/* Print one line on standard error and return @rc. */
+__printf(2, 3)
+int fail(int rc, const char *fmt, ...);
+
+/* A line on standard error that is no error. */
+__printf(1, 2)
+void note(const char *fmt, ...);
+
+/* Ask for YES, unless @yes. Return: RC_OK or RC_DECLINED. */
+int confirm(bool yes, const char *question);
+
+/* Printed instead of being done, for --dry-run. */
+__printf(1, 2)
+void would(const char *fmt, ...);
+
+void help_command(const struct command *cmd);
+void help_all(void);
+int generate(const char *what);
+
+/*--------------------------------------------------------------------
+ * Numbers
+ *--------------------------------------------------------------------
+ */
+
+/* A decimal or 0x number and nothing else. Return: false if it is not one. */
+bool parse_u64(const char *s, u64 *v);
+/* A size with an optional unit (s = sectors, K, M, G, T: powers of 1024; bytes
+ * without), in sectors.
+ */
+bool parse_size(const char *s, u64 *sectors);
+/* "START", "START+COUNT" or "START-LAST", in sectors. */
+bool parse_range(const char *s, u64 *start, u64 *count);
+/* For options that are numbers: RC_OK, or RC_USAGE with a message. */
+int opt_u64(const struct args *a, const char *name, u64 *v);
+int opt_size(const struct args *a, const char *name, u64 *sectors);
+
+/* "1.5 GiB"; the result lives until the eighth next call. */
+const char *human_size(u64 sectors);
+const char *human_time(u64 seconds);
+
+/*--------------------------------------------------------------------
+ * Long work
+ *--------------------------------------------------------------------
+ */
+struct progress {
+	const char *what;
+	u64 total, done, base;
+	double begun, shown;
+	bool on;
+};
+
+/* Shows itself on a terminal only. @base: done in an earlier run. */
+void progress_begin(struct progress *p, const char *what, u64 total, u64 base);
+void progress_at(struct progress *p, u64 done, const char *extra);
+void progress_end(struct progress *p);
+
+/* From now on SIGINT and SIGTERM set a flag instead of ending the program. */
+void catch_signals(void);
+bool interrupted(void);
+
+double now_seconds(void);
+
+/*--------------------------------------------------------------------
+ * Output files
+ *--------------------------------------------------------------------
+ */
+struct output {
+	FILE *f;
+	char path[PATH_MAX];
+	char tmp[PATH_MAX + 8];
+};
+
+/*
+ * @path NULL or "-": standard output. A file appears under its name only when
+ * output_end() has written all of it; output_end() says why if it cannot.
+ */
+int output_begin(struct output *o, const char *path);
+int output_end(struct output *o, bool ok);
+
+#endif

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmremap: which spare areas there are, and which main devices they are for.
+ */
+#include "pairing.h"
+#include "copy/copy.h"
+#include "devices/kstat.h"
+
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define ULL(x)	((unsigned long long)(x))
+
+static int add_candidate(struct area *a, const struct device *d, void *arg)
+{
+	struct candidates *list = arg;
+	struct candidate **more, *c;
+
+	more = realloc(list->c, (list->nr + 1) * sizeof(*more));
+	c = calloc(1, sizeof(*c));
+	if (!more || !c)
+		return -ENOMEM;
+	c->spare = *d;
+	c->sb = a->sb;
+	list->c = more;
+	list->c[list->nr++] = c;
+	return 0;
+}
+
+struct lookup {
+	struct candidates *list;
+	bool deep;
+	/* For find_main() */
+	const char *identity;
+	struct device *main;
+	int nr;
+	bool best_held;
+};
+
+static int look_on(const struct device *d, void *arg)
+{
+	struct lookup *l = arg;
+
+	area_each(d, l->deep, add_candidate, l->list);
+	return 0;
+}
+
+static int match_main(const struct device *d, void *arg)
+{
+	struct lookup *l = arg;
+	bool held = device_in_use(d);
+
+	if (!device_is(d, l->identity))
+		return 0;
+	l->nr++;
+	if (l->nr == 1 || (l->best_held && !held)) {
+		*l->main = *d;
+		l->best_held = held;
+	}
+	return 0;
+}
+
+int find_main(const char *identity, struct device *d)
+{
+	struct lookup l = { .identity = identity, .main = d };
+
+	memset(d, 0, sizeof(*d));
+	if (identity[0])
+		device_each(match_main, &l);
+	return l.nr;
+}
+
+/* Is device @a what device @b is made of? */
+static bool holds(const struct device *b, const struct device *a)
+{
+	char path[128], to[PATH_MAX];
+	const char *name;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(b->devno),
+		 minor(b->devno));
+	n = readlink(path, to, sizeof(to) - 1);
+	if (n <= 0)
+		return false;
+	to[n] = '\0';
+	name = strrchr(to, '/') + 1;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders/%s",
+		 major(a->devno), minor(a->devno), name);
+	return !access(path, F_OK);
+}
+
+static void drop(struct candidates *list, int i)
+{
+	free(list->c[i]);
+	list->c[i] = list->c[--list->nr];
+}
+
+static void compare_copies(struct candidates *list)
+{
+	int i, j;
+
+	/* What is seen through another device that is made of it. */
+	for (i = 0; i < list->nr; i++)
+		for (j = 0; j < list->nr; j++)
+			if (i != j && !memcmp(list->c[i]->sb.uuid,
+					      list->c[j]->sb.uuid, 16) &&
+			    holds(&list->c[j]->spare, &list->c[i]->spare)) {
+				drop(list, i--);
+				break;
+			}
+	for (i = 0; i < list->nr; i++)
+		for (j = 0; j < list->nr; j++) {
+			struct candidate *a = list->c[i], *b = list->c[j];
+
+			if (i == j || memcmp(a->sb.uuid, b->sb.uuid, 16))
+				continue;
+			if (a->sb.activations < b->sb.activations)
+				a->newer = b;
+			else if (a->sb.activations == b->sb.activations)
+				a->twin = b;
+		}
+}
+
+/*
+ * Two copies, as often activated: left by a crash in 'replace'. As long as
+ * nobody has written to either, they are equal, and the first will do.
+ */
+static void settle_twins(struct candidates *list)
+{
+	int i;
+
+	for (i = 0; i < list->nr; i++) {
+		struct candidate *a = list->c[i];
+		struct candidate *b = (struct candidate *)a->twin;
+
+		if (!b || a->newer || b->newer || b->twin != a)
+			continue;
+		if (a->open_as[0] && b->open_as[0])
+			continue;
+		if (a->open_as[0])
+			b->newer = a;
+		else if (b->open_as[0])
+			a->newer = b;
+		else if (areas_equal(&a->spare, a->sb.spare_start, &b->spare,
+				     b->sb.spare_start) == 1)
+			b->newer = a;
+		else
+			continue;
+		a->twin = b->twin = NULL;
+	}
+}
+
+int candidates_find(struct candidates *list, bool deep)
+{
+	struct lookup l = { .list = list, .deep = deep };
+	struct remap *open = NULL;
+	int i, j, r, nr = 0;
+
+	memset(list, 0, sizeof(*list));
+	r = dm_ready();
+	if (r)
+		return r;
+	remap_list(&open, &nr);
+	device_each(look_on, &l);
+	for (i = 0; i < list->nr; i++) {
+		struct candidate *c = list->c[i];
+
+		c->nr_mains = find_main(c->sb.identity, &c->main);
+		for (j = 0; j < nr; j++) {
+			if (open[j].spare != c->spare.devno ||
+			    open[j].spare_start != c->sb.spare_start)
+				continue;
+			strscpy(c->open_as, open[j].name, sizeof(c->open_as));
+			strscpy(c->main.path, open[j].main_path,
+				sizeof(c->main.path));
+		}
+	}
+	compare_copies(list);
+	settle_twins(list);
+	free(open);
+	return RC_OK;
+}
+
+void candidates_free(struct candidates *list)
+{
+	while (list->nr)
+		free(list->c[--list->nr]);
+	free(list->c);
+	list->c = NULL;
+}
+
+const char *candidate_name(const struct candidate *c)
+{
+	static char name[DM_NAME];
+	char *p;
+
+	if (c->sb.label[0])
+		strscpy(name, c->sb.label, sizeof(name));
+	else
+		snprintf(name, sizeof(name), "remap-%.8s",
+			 area_uuid(c->sb.uuid));
+	for (p = name; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("_.+-", *p))
+			*p = '_';
+	return name;
+}
+
+int features(const struct args *a, const char *identity, char *buf,
+	     size_t size)
+{
+	u64 retries, low, count, seconds;
+	int n = 0, len = 0, r;
+	char text[600] = "";
+	const char *s, *comma;
+	char first[32];
+
+#define FEATURE(args, ...)	do { n += (args); \
+		len += snprintf(text + len, sizeof(text) - len, __VA_ARGS__); \
+	} while (0)
+	r = opt_u64(a, "read-retries", &retries) ?: opt_u64(a, "low-water", &low);
+	if (r)
+		return r;
+	if (opt(a, "read-only"))
+		FEATURE(1, " read_only");
+	if (opt(a, "read-retries")) {
+		if (retries > 100)
+			return fail(RC_USAGE, "--read-retries: at most 100");
+		FEATURE(2, " read_retries %llu", ULL(retries));
+	}
+	s = opt(a, "breaker");
+	if (s) {
+		comma = strchr(s, ',');
+		if (!comma || comma - s >= (int)sizeof(first))
+			return fail(RC_USAGE, "--breaker: '%s' is not COUNT,SECONDS, as in 100,60",
+				    s);
+		memcpy(first, s, comma - s);
+		first[comma - s] = '\0';
+		if (!parse_u64(first, &count) || !parse_u64(comma + 1, &seconds) ||
+		    count >= U32_MAX || seconds > U32_MAX)
+			return fail(RC_USAGE, "--breaker: '%s' is not COUNT,SECONDS, as in 100,60",
+				    s);
+		FEATURE(3, " breaker %llu %llu", ULL(count), ULL(seconds));
+	}
+	if (opt(a, "low-water")) {
+		if (low > U32_MAX)
+			return fail(RC_USAGE, "--low-water: that is more slots than a spare can have");
+		FEATURE(2, " low_water %llu", ULL(low));
+	}
+	if (identity && identity[0])
+		FEATURE(2, " identity %s", identity);
+#undef FEATURE
+	buf[0] = '\0';
+	if (n)
+		snprintf(buf, size, " %d%s", n, text);
+	return RC_OK;
+}
+
+u64 target_length(const struct device *main, const struct device *spare,
+		  u64 spare_start)
+{
+	u64 len = main->sectors;
+	u64 at = spare->part_start + spare_start;
+
+	/* A disk that keeps its own spares ends where they begin. */
+	if (main->whole == spare->whole && at >= main->part_start)
+		len = min(len, at - main->part_start);
+	return len;
+}
+
+int spare_is_free(const struct device *d, u64 start, u64 len,
+		  const char *instead)
+{
+	bool shared = false;
+	struct remap *list;
+	int i, nr, r;
+
+	r = remap_list(&list, &nr);
+	for (i = 0; !r && i < nr; i++) {
+		char *reply = NULL;
+		struct kstat k;
+
+		if (list[i].main == d->devno) {
+			shared = true;
+			if (start < list[i].sectors)
+				r = fail(RC_REFUSED, "%s is the main device of '%s' up to sector %llu; %s",
+					 d->path, list[i].name,
+					 ULL(list[i].sectors - 1), instead);
+		}
+		if (list[i].spare != d->devno)
+			continue;
+		shared = true;
+		if (remap_message(list[i].name, &reply, true, "status") ||
+		    !kstat_parse(&k, reply))
+			k.spare_length = d->sectors;
+		free(reply);
+		if (start < list[i].spare_start + k.spare_length &&
+		    list[i].spare_start < start + len)
+			r = fail(RC_REFUSED, "sectors %llu to %llu of %s are the spare area of the open device '%s'; %s",
+				 ULL(list[i].spare_start),
+				 ULL(list[i].spare_start + k.spare_length - 1),
+				 d->path, list[i].name, instead);
+	}
+	free(list);
+	if (!r && !shared && device_in_use(d))
+		r = fail(RC_REFUSED, "%s is in use: %s; end that, or name another device",
+			 d->path, d->used_by);
+	return r;
+}
+
+bool spare_occupant(const struct device *d, u64 start,
+		    const struct dmr_layout *l, bool whole, char *what,
+		    size_t size)
+{
+	u8 buf[DMR_BLOCK_SIZE];
+	struct dmr_env env;
+	bool found = false;
+	unsigned int i;
+	struct area old;
+
+	if (!area_peek(&old, d, start, AREA_READ)) {
+		snprintf(what, size, "a spare area of dm-remap%s%s, for the main device %s, activated %llu times",
+			 old.sb.label[0] ? " labelled " : "", old.sb.label,
+			 old.sb.identity[0] ? old.sb.identity : "(unnamed)",
+			 ULL(old.sb.activations));
+		area_close(&old);
+		return true;
+	}
+	if (whole && d->content[0]) {
+		snprintf(what, size, "%s", d->content);
+		return true;
+	}
+	/* Without a signature, but not blank either. */
+	if (!env_open(&env, d->path, start, false))
+		for (i = 0; i < DMR_NR_SUPERS && !found; i++)
+			found = !env_read(&env, dmr_layout_super(l, i), 1,
+					  buf) &&
+				memchr_inv(buf, 0, sizeof(buf));
+	env_close(&env);
+	snprintf(what, size, "data of unknown kind");
+	return found;
+}

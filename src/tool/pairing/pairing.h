@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dmremap: which spare areas there are, and which main devices they are for.
+ */
+#ifndef DMREMAP_PAIRING_H
+#define DMREMAP_PAIRING_H
+
+#include "spare/area.h"
+#include "devices/dm.h"
+#include "face/tool.h"
+
+struct candidate {
+	struct device spare;
+	struct dmr_super sb;
+	char open_as[DM_NAME];		/* in use by this device, or "" */
+	struct device main;		/* path "" if not found */
+	int nr_mains;			/* devices that bear the identity */
+	/* Another copy of the same spare is newer, or as new. */
+	const struct candidate *newer, *twin;
+};
+
+struct candidates {
+	struct candidate **c;
+	int nr;
+};
+
+int candidates_find(struct candidates *list, bool deep);
+void candidates_free(struct candidates *list);
+
+/* What it is called if nobody gives it a name: label, or part of the UUID. */
+const char *candidate_name(const struct candidate *c);
+
+/* The device that bears an identity; d->path "" if none. Return: how many do. */
+int find_main(const char *identity, struct device *d);
+
+/*
+ * Options of the target as features; "" if none is given. RC_OK or RC_USAGE.
+ * @identity: or NULL.
+ */
+#define OPT_FEATURES \
+	{ "read-only", NULL, "make no new remaps and write no metadata" }, \
+	{ "read-retries", "N", "how often a block whose read failed is read again" }, \
+	{ "breaker", "COUNT,SECONDS", "open the breaker after more than COUNT remaps in SECONDS (0,0: never)" }, \
+	{ "low-water", "SLOTS", "tell when no more than SLOTS slots are free" }
+
+int features(const struct args *a, const char *identity, char *buf,
+	     size_t size);
+
+/* How long is the target if nobody says it? */
+u64 target_length(const struct device *main, const struct device *spare,
+		  u64 spare_start);
+
+/*
+ * May an area be put there? Refuses devices that are used by others than
+ * dm-remap, and areas that overlap one which is open; @instead says what to do.
+ */
+#define ELSEWHERE	"choose another place with --start and --size"
+int spare_is_free(const struct device *d, u64 start, u64 len,
+		  const char *instead);
+
+/*
+ * What would be overwritten by an area there? @whole: a signature on the
+ * device counts. Return: false if it is blank.
+ */
+bool spare_occupant(const struct device *d, u64 start,
+		    const struct dmr_layout *l, bool whole, char *what,
+		    size_t size);
+
+#endif
