@@ -36,6 +36,7 @@ static int to_spare(struct dmr_engine *e, u64 block, u64 nr, bool copy,
 		return -EROFS;
 	if (!dmr_main_alive(e))
 		return -EIO;
+	dmr_store_begin(&e->store);
 	nr = clip(e, block, nr);
 	for (i = 0; i < nr && !full; i++) {
 		p = &e->piece[n];
@@ -167,6 +168,7 @@ int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
 	struct dmr_piece *p;
 	unsigned int i, n;
 	bool copied = false, flushed = true;
+	u32 errors;
 	int r;
 
 	if (e->mode != DMR_MODE_RW)
@@ -185,8 +187,10 @@ int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
 	}
 	if (copied) {
 		dmr_env_drain(e->env);
+		errors = dmr_env_flush_errors(e->env, DMR_MAIN);
 		copy_back(e, n);
-		flushed = dmr_env_flush(e->env, DMR_MAIN) == BLK_STS_OK;
+		flushed = dmr_env_flush(e->env, DMR_MAIN) == BLK_STS_OK &&
+			  errors == dmr_env_flush_errors(e->env, DMR_MAIN);
 	}
 	for (i = 0; i < n; i++) {
 		p = &e->piece[i];

@@ -335,6 +335,10 @@ void dmr_read_req(struct dmr_engine *e, struct dmr_req *req,
 		for (i = 0, nr = 0; i < n; i++) {
 			p = &e->piece[i];
 			if (on_spare(p)) {
+				/* What is staged may yet be given up. */
+				if ((dmr_store_word(&e->store, p->slot) ^
+				     p->word) & ~DMR_WORD_BUSY)
+					req->staged = true;
 				p->status = gather(e, p, p->mask, NULL, 0);
 				if (p->status != BLK_STS_OK)
 					req->status = p->status;

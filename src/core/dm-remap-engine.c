@@ -376,7 +376,7 @@ int dmr_commit(struct dmr_engine *e)
 
 	if (!store->nr_staged)
 		return 0;
-	/* In these two cases nothing has been written, so nothing is in doubt. */
+	/* In these cases nothing has been written, so nothing is in doubt. */
 	r = e->mode == DMR_MODE_RW ? 0 : -EROFS;
 	if (!r)
 		r = dmr_index_reserve(&e->index, store->nr_staged);
@@ -385,6 +385,12 @@ int dmr_commit(struct dmr_engine *e)
 		return r;
 	}
 	r = dmr_store_commit(store);
+	if (r == -EAGAIN) {
+		dmr_env_log(e->env, DMR_LOG_ERR,
+			    "a flush of the spare has failed: what was written to slots is given up");
+		dmr_store_forget_staged(store);
+		return r;
+	}
 	if (r) {
 		doubt(e);
 		dmr_store_forget_staged(store);
@@ -432,6 +438,7 @@ void dmr_engine_run(struct dmr_engine *e, struct list_head *reqs)
 	struct dmr_req *req, *next;
 	LIST_HEAD(batch);
 
+	dmr_store_begin(&e->store);
 	while (!list_empty(reqs)) {
 		req = list_first_entry(reqs, struct dmr_req, list);
 		list_move_tail(&req->list, &batch);

@@ -107,9 +107,21 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr);
 
 /**
  * dmr_env_flush() - make all completed writes to a device durable
+ *
+ * If it fails, any of what was not durable yet may be lost, also if the next flush
+ * succeeds: what was written must be written again, or taken for lost.
  * Context: may sleep.
  */
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev);
+
+/**
+ * dmr_env_flush_errors() - how many flushes of a device have failed, wrapping around
+ *
+ * Those of callers, too, and of FUA writes to a device that has no FUA of its own. A
+ * flush makes durable what was written before it only if none has failed since then.
+ * Context: any.
+ */
+u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev);
 
 /**
  * dmr_env_drain() - wait for I/O that was mapped earlier

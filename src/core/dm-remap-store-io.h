@@ -9,8 +9,7 @@
 
 /* Blocks of the area; dmr_meta_write() is durable on return. */
 blk_status_t dmr_meta_read(struct dmr_env *env, u64 block, u32 nr, void *buf);
-blk_status_t dmr_meta_write(struct dmr_env *env, u64 block, u32 nr, void *buf,
-			    bool preflush);
+blk_status_t dmr_meta_write(struct dmr_env *env, u64 block, u32 nr, void *buf);
 
 int dmr_super_write_all(struct dmr_env *env, const struct dmr_super *sb,
 			void *buf, u8 *whole);

@@ -269,8 +269,7 @@ static int wipe_old_supers(struct dmr_env *env, const struct dmr_area *area,
 			    !is_old_super(env, area, block, tmp, buf))
 				continue;
 			memset(buf, 0, DMR_BLOCK_SIZE);
-			if (dmr_meta_write(env, block, 1, buf, false) !=
-			    BLK_STS_OK)
+			if (dmr_meta_write(env, block, 1, buf) != BLK_STS_OK)
 				r = -EIO;
 		}
 	}
@@ -343,11 +342,11 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 	 */
 	r = -EIO;
 	if (wipe_old_supers(env, area, tmp, buf) ||
-	    dmr_meta_write(env, 0, 1, buf, false) != BLK_STS_OK ||
-	    dmr_meta_write(env, dmr_layout_super(&sb->layout, 1), 1, buf,
-			   false) != BLK_STS_OK ||
-	    dmr_meta_write(env, dmr_layout_super(&sb->layout, 2), 1, buf,
-			   false) != BLK_STS_OK ||
+	    dmr_meta_write(env, 0, 1, buf) != BLK_STS_OK ||
+	    dmr_meta_write(env, dmr_layout_super(&sb->layout, 1), 1, buf) !=
+		    BLK_STS_OK ||
+	    dmr_meta_write(env, dmr_layout_super(&sb->layout, 2), 1, buf) !=
+		    BLK_STS_OK ||
 	    dmr_table_init(env, sb, 0, sb->hwm, 1, free_words, buf) ||
 	    dmr_super_write_all(env, sb, buf, &whole))
 		say(why, "spare cannot be written to");
@@ -371,6 +370,7 @@ struct loader {
 	void *buf[DMR_NR_COPIES];
 	u64 *words[DMR_NR_COPIES];
 	unsigned long *repair[DMR_NR_COPIES];	/* table blocks to rewrite */
+	bool unflushed;		/* what is read may not be durable */
 };
 
 /* Read a run of both copies; a block that cannot be read is left as zeroes. */
@@ -449,55 +449,101 @@ static int load_table(struct loader *l, u64 table, u32 i)
 }
 
 /*
- * Rewrite a block of one copy, to be the same as the other one: sequence number
- * included, or else the other one would be the old one next time.
+ * Rewrite @nr blocks of one copy, to be the same as those of the other one: sequence
+ * numbers included, or else the other ones would be the old ones next time.
  */
-static bool repair_block(struct loader *l, unsigned int copy, u64 table)
+static bool repair_run(struct loader *l, unsigned int copy, u64 table, u32 nr)
 {
 	struct dmr_store *store = l->store;
+	void *buf = l->buf[0];
 	u64 seq;
+	u32 i;
 
 	if (store->read_only ||
-	    dmr_store_read_table(store, !copy, table, &seq, l->words[0]) !=
-	    DMR_OK)
+	    dmr_meta_read(store->env,
+			  dmr_layout_table(&store->sb.layout, !copy, table), nr,
+			  buf) != BLK_STS_OK)
 		return false;
-	dmr_table_encode(store->sb.uuid, table, seq, l->words[0], store->buf);
+	for (i = 0; i < nr; i++)
+		if (decode(store, !copy, table + i, buf + i * DMR_BLOCK_SIZE,
+			   &seq, l->words[0]) != DMR_OK)
+			return false;
 	return dmr_meta_write(store->env,
 			      dmr_layout_table(&store->sb.layout, copy, table),
-			      1, store->buf, false) == BLK_STS_OK;
+			      nr, buf) == BLK_STS_OK;
+}
+
+/* Rewrite the blocks of one copy that are marked; those that fail stay so. */
+static void repair_copy(struct loader *l, unsigned int copy)
+{
+	struct dmr_store *store = l->store;
+	unsigned long *map = l->repair[copy];
+	u64 table = 0, hwm = store->sb.hwm;
+	u32 nr, limit, i;
+
+	while ((table = find_next_bit(map, hwm, table)) < hwm) {
+		limit = min_t(u64, dmr_layout_run(&store->sb.layout, table),
+			      DMR_RUN_BLOCKS);
+		for (nr = 1; nr < limit && table + nr < hwm &&
+		     test_bit(table + nr, map); nr++)
+			;
+		if (repair_run(l, copy, table, nr)) {
+			bitmap_clear(map, table, nr);
+		} else if (nr > 1) {
+			for (i = 0; i < nr; i++)
+				if (repair_run(l, copy, table + i, 1))
+					__clear_bit(table + i, map);
+		}
+		table += nr;
+	}
 }
 
 /* What cannot be repaired is not to be believed from now on. */
 static void repair(struct loader *l)
 {
 	struct dmr_store *store = l->store;
+	u64 hwm = store->sb.hwm, first, last;
 	unsigned int copy;
-	u64 table, first, last;
+	u32 wanted;
 
 	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
-		first = U64_MAX;
-		last = 0;
-		for (table = 0; table < store->sb.hwm; table++) {
-			if (!test_bit(table, l->repair[copy]))
-				continue;
-			if (repair_block(l, copy, table)) {
-				store->repaired++;
-				continue;
-			}
+		wanted = bitmap_weight(l->repair[copy], hwm);
+		repair_copy(l, copy);
+		store->repaired += wanted - bitmap_weight(l->repair[copy], hwm);
+		first = find_first_bit(l->repair[copy], hwm);
+		if (first < hwm) {
 			store->copies_whole &= ~BIT(copy);
 			store->differ = true;
-			first = min(first, table);
-			last = table;
 		}
 		/* To be written with the next superblock. */
 		if (!store->read_only) {
-			bool none = first == U64_MAX;
-
-			store->sb.distrust[copy].first = none ? 0 : first;
+			last = first < hwm ? find_last_bit(l->repair[copy], hwm) : 0;
+			store->sb.distrust[copy].first = first < hwm ? first : 0;
 			store->sb.distrust[copy].nr =
-				none ? 0 : last - first + 1;
+				first < hwm ? last - first + 1 : 0;
 		}
 	}
+}
+
+/*
+ * A flush has failed: what was read may be gone when the cache forgets it. Each copy is
+ * written anew, while the other one is as it was.
+ */
+static int rewrite_all(struct loader *l)
+{
+	u64 hwm = l->store->sb.hwm;
+	unsigned int copy;
+
+	for (copy = 0; copy < DMR_NR_COPIES && !l->store->differ; copy++) {
+		bitmap_fill(l->repair[copy], hwm);
+		repair_copy(l, copy);
+		if (find_first_bit(l->repair[copy], hwm) < hwm)
+			break;
+	}
+	if (copy == DMR_NR_COPIES)
+		return 0;
+	say(l->why, "spare cannot be flushed, nor the slot table be written again");
+	return -EIO;
 }
 
 static int load_tables(struct loader *l)
@@ -525,7 +571,7 @@ static int load_tables(struct loader *l)
 	/* Setting words has moved the cursor about. */
 	store->cursor = 0;
 	repair(l);
-	return 0;
+	return l->unflushed ? rewrite_all(l) : 0;
 }
 
 /* Which superblocks are those that were loaded? */
@@ -582,8 +628,8 @@ int dmr_store_load(struct dmr_store *store, struct dmr_env *env,
 	 * What is about to be read, and relied upon, may be left of a commit
 	 * that failed half-way, and be in the cache of the spare only.
 	 */
-	if (!r && dmr_env_flush(env, DMR_SPARE) != BLK_STS_OK &&
-	    dmr_env_flush(env, DMR_SPARE) != BLK_STS_OK) {
+	l.unflushed = !r && dmr_env_flush(env, DMR_SPARE) != BLK_STS_OK;
+	if (l.unflushed && store->read_only) {
 		say(why, "spare cannot be flushed");
 		r = -EIO;
 	}

@@ -26,23 +26,29 @@ blk_status_t dmr_meta_read(struct dmr_env *env, u64 block, u32 nr, void *buf)
 
 /*
  * Durable on return. The error of a single write is forgiven if it goes away
- * when the same bytes are written again.
+ * when the same bytes are written again. Where FUA is a write and a flush, another
+ * flush that fails in between may lose the write.
  */
-blk_status_t dmr_meta_write(struct dmr_env *env, u64 block, u32 nr, void *buf,
-			    bool preflush)
+blk_status_t dmr_meta_write(struct dmr_env *env, u64 block, u32 nr, void *buf)
 {
 	struct dmr_io io = {
 		.dev = DMR_SPARE,
-		.opf = REQ_OP_WRITE | REQ_FUA | (preflush ? REQ_PREFLUSH : 0),
+		.opf = REQ_OP_WRITE | REQ_FUA,
 		.sector = block << DMR_BLOCK_SECTOR_SHIFT,
 		.sectors = nr << DMR_BLOCK_SECTOR_SHIFT,
 		.buf = buf,
 	};
+	unsigned int tries;
+	u32 errors;
 
-	dmr_env_io(env, &io, 1);
-	if (io.status != BLK_STS_OK)
+	for (tries = 0; tries < 2; tries++) {
+		errors = dmr_env_flush_errors(env, DMR_SPARE);
 		dmr_env_io(env, &io, 1);
-	return io.status;
+		if (io.status == BLK_STS_OK &&
+		    errors == dmr_env_flush_errors(env, DMR_SPARE))
+			return BLK_STS_OK;
+	}
+	return BLK_STS_IOERR;
 }
 
 /*--------------------------------------------------------------------
@@ -65,8 +71,7 @@ int dmr_super_write_all(struct dmr_env *env, const struct dmr_super *sb,
 	for (copy = DMR_NR_SUPERS; copy--;) {
 		dmr_super_encode(sb, copy, buf);
 		if (dmr_meta_write(env, dmr_layout_super(&sb->layout, copy), 1,
-				   buf, copy == DMR_NR_SUPERS - 1) ==
-		    BLK_STS_OK)
+				   buf) == BLK_STS_OK)
 			*whole |= BIT(copy);
 	}
 	return hweight8(*whole) >= 2 ? 0 : -EIO;
@@ -313,7 +318,7 @@ int dmr_table_init(struct dmr_env *env, const struct dmr_super *sb, u64 table,
 	for (copy = 0; copy < DMR_NR_COPIES; copy++)
 		if (dmr_meta_write(env, dmr_layout_table(&sb->layout, copy,
 							 table),
-				   nr, buf, false) != BLK_STS_OK)
+				   nr, buf) != BLK_STS_OK)
 			return -EIO;
 	return 0;
 }
@@ -378,7 +383,7 @@ int dmr_store_grow(struct dmr_store *store, u64 area_blocks)
 	 * middle superblock stays where it is.)
 	 */
 	memset(store->buf, 0, DMR_BLOCK_SIZE);
-	dmr_meta_write(store->env, old_blocks - 1, 1, store->buf, false);
+	dmr_meta_write(store->env, old_blocks - 1, 1, store->buf);
 	return 0;
 }
 
@@ -443,17 +448,47 @@ static unsigned int encode_run(struct dmr_store *store, unsigned int first,
 	return s - first;
 }
 
+void dmr_store_begin(struct dmr_store *store)
+{
+	if (!store->nr_staged)
+		store->flush_errors = dmr_env_flush_errors(store->env,
+							   DMR_SPARE);
+}
+
+/*
+ * Make the data durable that staged words refer to. A flush that fails is not
+ * repeated: the next one would succeed, and the data be gone.
+ */
+static int flush_data(struct dmr_store *store)
+{
+	unsigned int i;
+
+	for (i = 0; i < store->nr_staged; i++)
+		if (dmr_word_valid(store->staged[i].word))
+			break;
+	if (i == store->nr_staged)
+		return 0;
+	if (dmr_env_flush(store->env, DMR_SPARE) != BLK_STS_OK ||
+	    dmr_env_flush_errors(store->env, DMR_SPARE) != store->flush_errors)
+		return -EAGAIN;
+	return 0;
+}
+
 int dmr_store_commit(struct dmr_store *store)
 {
 	unsigned int i, copy, first = 0;
 	u64 table;
 	u32 nr;
+	int r;
 
 	store->nr_committed = 0;
 	if (!store->nr_staged)
 		return 0;
 	if (store->read_only || !has_numbers(store, store->nr_staged))
 		return -EIO;
+	r = flush_data(store);
+	if (r)
+		return r;
 
 	sort(store->staged, store->nr_staged, sizeof(store->staged[0]),
 	     by_slot, NULL);
@@ -462,13 +497,12 @@ int dmr_store_commit(struct dmr_store *store)
 
 		store->seq++;
 		for (copy = 0; copy < DMR_NR_COPIES; copy++) {
-			bool preflush = copy == 0 && first == 0;
 			u64 block = dmr_layout_table(&store->sb.layout, copy,
 						     table);
 
 			store->metadata_writes++;
-			if (dmr_meta_write(store->env, block, nr, store->buf,
-					   preflush) != BLK_STS_OK) {
+			if (dmr_meta_write(store->env, block, nr,
+					   store->buf) != BLK_STS_OK) {
 				store->copies_whole &= ~BIT(copy);
 				return -EIO;
 			}
@@ -480,6 +514,7 @@ int dmr_store_commit(struct dmr_store *store)
 			      store->staged[i].word);
 	store->nr_committed = store->nr_staged;
 	store->nr_staged = 0;
+	dmr_store_begin(store);
 	return 0;
 }
 
@@ -490,4 +525,5 @@ void dmr_store_forget_staged(struct dmr_store *store)
 	for (i = 0; i < store->nr_staged; i++)
 		dmr_store_unalloc(store, store->staged[i].slot);
 	store->nr_staged = 0;
+	dmr_store_begin(store);
 }

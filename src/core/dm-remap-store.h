@@ -100,6 +100,7 @@ struct dmr_store {
 	struct dmr_staged staged[DMR_MAX_STAGED];
 	unsigned int nr_staged;
 	unsigned int nr_committed;
+	u32 flush_errors;	/* of the spare, when nothing was staged */
 
 	void *buf;		/* DMR_RUN_BLOCKS blocks */
 	u64 *table_words;	/* DMR_TABLE_ENTRIES words */
@@ -144,7 +145,8 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
  * @sb: from dmr_store_probe()
  * @read_only: write nothing, now or later
  *
- * Flushes the spare first. Repairs a copy that is damaged or old from the other
+ * Flushes the spare first; if that fails, all of the table is written anew, since what
+ * is read may not be durable. Repairs a copy that is damaged or old from the other
  * one, once all of the table has been found to be sound.
  *
  * Return: 0, -EUCLEAN if neither copy of some block is valid, -EIO, -ENOMEM.
@@ -226,17 +228,27 @@ void dmr_store_stage(struct dmr_store *store, u32 slot, u64 word);
 u64 dmr_store_view(const struct dmr_store *store, u32 slot);
 
 /**
+ * dmr_store_begin() - what is staged from now on refers to data yet to be written
+ *
+ * To be called before the first write of data to a slot, unless something has been
+ * staged since the last commit.
+ */
+void dmr_store_begin(struct dmr_store *store);
+
+/**
  * dmr_store_commit() - make staged words durable and publish them
  *
- * All data written to the spare before the call is durable when the first
- * table block is written: each commit starts with PREFLUSH. All of copy A is
- * durable before the first write of copy B.
+ * All data that staged words refer to is durable when the first table block is
+ * written: a commit starts with a flush. All of copy A is durable before the first
+ * write of copy B.
  *
  * After success store->staged holds what was committed, store->nr_committed
  * entries sorted by slot, until something is staged again.
  *
- * Return: 0, or -EIO: the change may or may not be found at the next load; the
- * words stay staged and unpublished. Call dmr_store_forget_staged().
+ * Return: 0; -EAGAIN if a flush has failed since dmr_store_begin(): nothing was
+ * written, but the data in the slots may be lost; -EIO: the change may or may not be
+ * found at the next load. After an error, the words stay staged and unpublished: call
+ * dmr_store_forget_staged().
  */
 int dmr_store_commit(struct dmr_store *store);
 void dmr_store_forget_staged(struct dmr_store *store);

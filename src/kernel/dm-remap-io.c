@@ -141,11 +141,36 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 						     ios[i].sectors <<
 						     SECTOR_SHIFT);
 	track_writes(env, ios, nr);
+	for (i = 0; i < nr; i++)
+		if (ios[i].status != BLK_STS_OK)
+			dmr_env_flush_failed(env, ios[i].dev, ios[i].opf);
 }
 
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
 {
-	return errno_to_blk_status(blkdev_issue_flush(dev_of(env, dev)->bdev));
+	int r = blkdev_issue_flush(dev_of(env, dev)->bdev);
+
+	if (r)
+		dmr_env_flush_failed(env, dev, REQ_PREFLUSH);
+	return errno_to_blk_status(r);
+}
+
+/* What a device that is made of others says is true of one of them at least. */
+static bool has_fua(struct block_device *bdev)
+{
+	return bdev_fua(bdev) && !bdev->bd_disk->fops->submit_bio;
+}
+
+void dmr_env_flush_failed(struct dmr_env *env, enum dmr_dev dev, blk_opf_t opf)
+{
+	if ((opf & REQ_PREFLUSH) ||
+	    ((opf & REQ_FUA) && !has_fua(dev_of(env, dev)->bdev)))
+		atomic_inc(&env->flush_errors[dev]);
+}
+
+u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev)
+{
+	return atomic_read(&env->flush_errors[dev]);
 }
 
 void dmr_env_fill(struct dmr_env *env, struct dmr_req *req, u32 req_sector,

@@ -221,6 +221,13 @@ static noinline int end_failed(struct dmr_target *t, struct bio *bio,
 
 	if (!is_failure(bio, error))
 		return DM_ENDIO_DONE;
+	if (b->sent == DMR_SENT_FLUSH)
+		dmr_env_flush_failed(&t->env,
+				     dm_bio_get_target_bio_nr(bio) ?
+				     DMR_SPARE : DMR_MAIN, REQ_PREFLUSH);
+	else
+		dmr_env_flush_failed(&t->env, b->sent == DMR_SENT_MAIN ?
+				     DMR_MAIN : DMR_SPARE, bio->bi_opf);
 	if (b->sent == DMR_SENT_FLUSH ||
 	    (b->sent == DMR_SENT_MAIN ? !dmr_engine_wants(op, error) :
 					!dmr_engine_wants_slot(op, error))) {

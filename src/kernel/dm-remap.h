@@ -82,6 +82,8 @@ struct dmr_env {
 	bool draining;
 	wait_queue_head_t drained;
 
+	atomic_t flush_errors[2];	/* by enum dmr_dev */
+
 	struct dmr_track *track;	/* or NULL, see dm-remap-track.c */
 
 	struct delayed_work event_work;
@@ -182,6 +184,11 @@ void dmr_track_mark(struct dmr_track *track, sector_t sector, u32 sectors);
 /* dm-remap-io.c: besides the functions of dm-remap-env.h */
 int dmr_env_init(struct dmr_env *env, struct dm_target *ti);
 void dmr_env_exit(struct dmr_env *env);
+/*
+ * A flush of a device has failed, or a write, with these flags, of which the block layer
+ * has perhaps made a flush. Any context.
+ */
+void dmr_env_flush_failed(struct dmr_env *env, enum dmr_dev dev, blk_opf_t opf);
 /* Wait until all events have been told. */
 void dmr_env_settle(struct dmr_env *env);
 

@@ -125,6 +125,57 @@ static inline void set_bit(unsigned long nr, unsigned long *map)
 	map[nr / BITS_PER_LONG] |= 1UL << (nr % BITS_PER_LONG);
 }
 
+static inline void __clear_bit(unsigned long nr, unsigned long *map)
+{
+	map[nr / BITS_PER_LONG] &= ~(1UL << (nr % BITS_PER_LONG));
+}
+
+static inline unsigned long find_next_bit(const unsigned long *map,
+					  unsigned long size, unsigned long at)
+{
+	while (at < size && !test_bit(at, map))
+		at += map[at / BITS_PER_LONG] ? 1 :
+		      BITS_PER_LONG - at % BITS_PER_LONG;
+	return at < size ? at : size;
+}
+
+static inline unsigned long find_last_bit(const unsigned long *map,
+					  unsigned long size)
+{
+	unsigned long at = size;
+
+	while (at--)
+		if (test_bit(at, map))
+			return at;
+	return size;
+}
+
+static inline void bitmap_set(unsigned long *map, unsigned int at,
+			      unsigned int nr)
+{
+	while (nr--)
+		set_bit(at++, map);
+}
+
+static inline void bitmap_clear(unsigned long *map, unsigned int at,
+				unsigned int nr)
+{
+	while (nr--)
+		__clear_bit(at++, map);
+}
+
+static inline unsigned int bitmap_weight(const unsigned long *map,
+					 unsigned int nr)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < nr; i++)
+		n += test_bit(i, map);
+	return n;
+}
+
+#define find_first_bit(map, size)	find_next_bit(map, size, 0)
+#define bitmap_fill(map, nr)	bitmap_set(map, 0, nr)
 #define __set_bit		set_bit
 #define hweight8(x)		((unsigned int)__builtin_popcount((u8)(x)))
 #define fls64(x)		((x) ? 64 - __builtin_clzll(x) : 0)

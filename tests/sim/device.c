@@ -162,11 +162,13 @@ bool device_takes(blk_status_t status)
 blk_status_t device_flush(u32 dev, u64 seq)
 {
 	struct disk *d = &W.disk[dev];
+	u32 lost;
 
 	W.now++;
 	if (++W.ios >= W.crash_at)
 		device_crash();
 	if (d->dead || W.ios == W.fail_at ||
+	    (dev != NEW_SPARE && W.flush_fails[dev]) ||
 	    (W.faults && chance(W.profile.flush_error))) {
 		if (dev == NEW_SPARE)
 			W.new_fault = true;
@@ -174,11 +176,30 @@ blk_status_t device_flush(u32 dev, u64 seq)
 			W.any_spare_fault = W.any_meta_fault = true;
 		else
 			W.any_main_odd = true;
-		trace("flush of %s fails", d->name);
+		W.flush_failed |= W.ios == W.fail_at;
+		if (dev != NEW_SPARE) {
+			W.flush_errors[dev]++;
+			W.flush_fails[dev] = false;
+		}
+		lost = disk_lose(d, W.every_pattern ? W.loses : pick(4));
+		trace("flush of %s fails, and has lost %u sectors", d->name,
+		      lost);
 		return BLK_STS_IOERR;
 	}
 	disk_flush(d, seq);
 	return BLK_STS_OK;
+}
+
+/* One that no caller has asked for: the next one that does is told. */
+static blk_status_t own_flush(u32 dev, u64 seq)
+{
+	blk_status_t status = device_flush(dev, seq);
+
+	if (status != BLK_STS_OK && dev != NEW_SPARE) {
+		W.owed[dev] = true;
+		oracle_lost();
+	}
+	return status;
 }
 
 /* A run of sectors goes bad by itself. */
@@ -258,6 +279,7 @@ static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 	u32 i, dev = disk_of(env, io->dev);
 	struct disk *d = &W.disk[dev];
 	bool read = (io->opf & REQ_OP_MASK) == REQ_OP_READ;
+	bool fua = io->opf & REQ_FUA;
 	u8 data[512], *at = held(env, io);
 
 	if (at) {
@@ -269,7 +291,7 @@ static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 		return;
 	}
 	if (io->opf & REQ_PREFLUSH) {
-		io->status = device_flush(dev, flush_seq);
+		io->status = own_flush(dev, flush_seq);
 		if (io->status != BLK_STS_OK)
 			return;
 		io->opf &= ~REQ_PREFLUSH;	/* see tear() */
@@ -296,8 +318,13 @@ static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 			memcpy(data, io->buf + i * 512, 512);
 		else
 			req_sector_get(io->req, io->req_sector + i, data);
-		disk_write(d, io->sector + i, data, (io->opf & REQ_FUA) &&
+		disk_write(d, io->sector + i, data, fua && d->fua &&
 			   io->status == BLK_STS_OK);
+	}
+	/* The block layer makes a flush of it. */
+	if (fua && !d->fua && io->status == BLK_STS_OK) {
+		device_meanwhile();
+		io->status = own_flush(dev, d->seq);
 	}
 	trace_io(env, io);
 }
@@ -379,10 +406,17 @@ blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
 	blk_status_t status;
 
 	device_meanwhile();
-	status = device_flush(disk, seq);
+	status = own_flush(disk, seq);
 	trace("engine: flush %s: %u", W.disk[disk].name, status);
 	device_meanwhile();
 	return status;
+}
+
+u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev)
+{
+	u32 disk = disk_of(env, dev);
+
+	return disk < 2 ? W.flush_errors[disk] : 0;
 }
 
 void dmr_env_synchronize(struct dmr_env *env)

@@ -3,7 +3,9 @@
  * dm-remap simulator: a disk with a volatile write cache.
  *
  * A write is visible at once. Until a flush or FUA makes it stable, a power cut
- * may leave it, or any earlier version since the last flush, sector by sector.
+ * may leave it, or any earlier version since the last flush, sector by sector. A
+ * flush that fails drops any of these sectors for good; some of them can be read
+ * from the cache for a while, as from the page cache below a loop device.
  */
 #include "sim.h"
 
@@ -41,14 +43,17 @@ void disk_init(struct disk *d, const char *name, u32 sectors, u8 fill)
 		d->stable = malloc(max * 512);
 		d->cur = malloc(max * 512);
 		d->bad = malloc(max);
+		d->fickle = calloc(max, 1);
 		d->versions = calloc(max, sizeof(*d->versions));
 		d->dirty = malloc(max * sizeof(*d->dirty));
 	}
 	for (i = 0; i < d->nr_dirty; i++) {
 		drop_versions(d->versions[d->dirty[i]]);
 		d->versions[d->dirty[i]] = NULL;
+		d->fickle[d->dirty[i]] = 0;
 	}
 	d->nr_dirty = 0;
+	d->fua = true;
 	d->name = name;
 	d->sectors = sectors;
 	d->seq = 0;
@@ -68,6 +73,7 @@ void disk_write(struct disk *d, u32 sector, const u8 *data, bool fua)
 	d->seq++;
 	memcpy(d->cur + sector * 512UL, data, 512);
 	d->bad[sector] &= ~BAD_READ;
+	d->fickle[sector] = 0;
 	if (fua) {
 		/* Its place in the list of dirty ones stays, without harm. */
 		memcpy(d->stable + sector * 512UL, data, 512);
@@ -106,10 +112,51 @@ void disk_flush(struct disk *d, u64 seq)
 			drop_versions(*at);
 			*at = NULL;
 		}
-		if (d->versions[sector])
+		if (d->versions[sector] || d->fickle[sector])
 			d->dirty[left++] = sector;
 	}
 	d->nr_dirty = left;
+}
+
+static void forget(struct disk *d, u32 sector)
+{
+	memcpy(d->cur + sector * 512UL, d->stable + sector * 512UL, 512);
+	d->fickle[sector] = 0;
+}
+
+u32 disk_lose(struct disk *d, enum loss how)
+{
+	u32 i, left = 0, lost = 0;
+
+	for (i = 0; i < d->nr_dirty; i++) {
+		u32 sector = d->dirty[i];
+		enum loss this = how == LOSE_SOME ? pick(3) : how;
+
+		if (this == LOSE_NOTHING) {
+			d->dirty[left++] = sector;
+			continue;
+		}
+		lost += d->versions[sector] != NULL;
+		drop_versions(d->versions[sector]);
+		d->versions[sector] = NULL;
+		if (this == LOSE_LATER) {
+			d->fickle[sector] = 1;
+			d->dirty[left++] = sector;
+		} else {
+			forget(d, sector);
+		}
+	}
+	d->nr_dirty = left;
+	return lost;
+}
+
+void disk_evict(struct disk *d)
+{
+	u32 i;
+
+	for (i = 0; i < d->nr_dirty; i++)
+		if (d->fickle[d->dirty[i]] && pick(2))
+			forget(d, d->dirty[i]);
 }
 
 void disk_cut(struct disk *d)
@@ -137,8 +184,7 @@ void disk_cut(struct disk *d)
 		}
 		drop_versions(d->versions[sector]);
 		d->versions[sector] = NULL;
-		memcpy(d->cur + sector * 512UL, d->stable + sector * 512UL,
-		       512);
+		forget(d, sector);
 	}
 	trace("power cut: %s, %u sectors were in its cache, %s", d->name,
 	      d->nr_dirty, how == 0 ? "none is left" : how == 1 ?

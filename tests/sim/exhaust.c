@@ -31,6 +31,7 @@ struct cut {
 	u64 fail;		/* this I/O fails; 0: none does */
 	bool for_good;		/* and what is there is bad from then on */
 	bool takes;		/* but what it writes gets there */
+	enum loss loses;	/* if it is a flush */
 	u64 at;			/* crash at this I/O; 0: after the last one */
 	u64 again;		/* and at this I/O of the recovery; 0: never */
 	u32 from[2], to[2];	/* the choices that were made about what is left */
@@ -274,6 +275,13 @@ static void run_line(const char *text)
 		W.takes = true;
 	} else if (!strcmp(word, "takes_not")) {
 		W.takes = false;
+	} else if (!strcmp(word, "no_fua")) {
+		sscanf(text, "%*s %19s", what);
+		W.disk[!strcmp(what, "spare")].fua = false;
+	} else if (!strcmp(word, "flush_fails")) {
+		sscanf(text, "%*s %19s %19s", what, how);
+		W.flush_fails[!strcmp(what, "spare")] = true;
+		W.loses = *how ? LOSE_LATER : LOSE_NOW;
 	} else if (!strcmp(word, "no_memory")) {
 		W.script_no_memory = true;
 	} else if (!strcmp(word, "memory")) {
@@ -382,6 +390,8 @@ static u64 run_script(const u32 *list, u32 nr)
 	W.fail_for_good = C.for_good;
 	if (C.takes)
 		W.takes = true;
+	if (C.fail)
+		W.loses = C.loses;
 	for (i = 2; i < nr_lines && W.loaded; i++)
 		run_line(line[i]);
 	if (!W.loaded)
@@ -510,9 +520,11 @@ static void all_errors(u64 ios)
 
 	for (C.fail = 1; C.fail <= ios; C.fail++) {
 		alarm(120);
-		for (how = 0; how < 4; how++) {
-			C.for_good = how & 1;
-			C.takes = how & 2;
+		for (how = 0; how < (W.flush_failed ? 6 : 4); how++) {
+			C.for_good = how < 4 && how & 1;
+			C.takes = how < 4 && how & 2;
+			C.loses = how < 4 ? LOSE_NOTHING :
+				  how == 4 ? LOSE_NOW : LOSE_LATER;
 			for (at = 0; at <= last; at++) {
 				C.at = at ? C.fail + at : 0;
 				first_list();
@@ -524,6 +536,7 @@ static void all_errors(u64 ios)
 	}
 	C.fail = C.at = 0;
 	C.for_good = C.takes = false;
+	C.loses = LOSE_NOTHING;
 }
 
 static void one_scenario(const char *path)

@@ -7,6 +7,10 @@
  * later succeeds, or with FUA at once, it may not come back after a crash,
  * either (later). What failed may or may not have happened. Writes that
  * overlap in time may have happened in either order.
+ *
+ * A flush that fails may bring back all that was not flushed before. If it was a
+ * caller's, or the next flush of a caller fails, the caller knows. If that flush succeeds instead,
+ * nothing must have been lost.
  */
 #include "sim.h"
 
@@ -17,6 +21,8 @@ struct value {
 	u64 superseded;		/* by a later write, when; or NEVER */
 	u64 unseen;		/* by a read that saw another value, when */
 	bool now, later;
+	bool lost;		/* what superseded it may be lost, and nobody was told */
+	bool shaky;		/* what superseded it may be lost, and is not at once */
 };
 
 struct sector {
@@ -26,6 +32,7 @@ struct sector {
 
 static struct sector *sectors;
 static u32 nr_sectors;
+static u64 told;		/* when a caller heard of a flush that failed */
 
 static void add(struct sector *s, u64 id, u64 tag, u64 start, u64 end)
 {
@@ -46,6 +53,7 @@ void oracle_init(u32 n)
 	if (!sectors)
 		sectors = calloc(MAX_MAIN_SECTORS, sizeof(*sectors));
 	nr_sectors = n;
+	told = 0;
 	for (i = 0; i < n; i++) {
 		sectors[i].nr = 0;
 		add(&sectors[i], 0, TAG_INITIAL | i, 0, 0);
@@ -83,7 +91,8 @@ void oracle_end(u32 sector, u64 id, u64 now, bool ok, bool fua)
 			break;
 		}
 	}
-	if (!ok)
+	/* What was in flight when a flush failed may be lost with the rest. */
+	if (!ok || (start <= told && !fua))
 		return;
 	for (i = 0; i < s->nr; i++) {
 		if (s->v[i].end >= start)
@@ -102,7 +111,36 @@ void oracle_flushed(u64 start)
 	for (i = 0; i < nr_sectors; i++)
 		for (k = 0; k < sectors[i].nr; k++)
 			if (sectors[i].v[k].superseded < start)
-				sectors[i].v[k].later = false;
+				sectors[i].v[k].later = sectors[i].v[k].lost =
+					false;
+}
+
+void oracle_lost(void)
+{
+	u32 i, k;
+
+	for (i = 0; i < nr_sectors; i++)
+		for (k = 0; k < sectors[i].nr; k++)
+			if (sectors[i].v[k].later)
+				sectors[i].v[k].lost = true;
+}
+
+void oracle_told(void)
+{
+	struct value *v;
+	u32 i, k;
+
+	told = W.now;
+	for (i = 0; i < nr_sectors; i++) {
+		for (k = 0; k < sectors[i].nr; k++) {
+			v = &sectors[i].v[k];
+			v->lost = false;
+			if (!v->later)
+				continue;
+			v->now = v->shaky = true;
+			v->superseded = NEVER;
+		}
+	}
 }
 
 void oracle_crash(u64 now)
@@ -118,6 +156,7 @@ void oracle_crash(u64 now)
 			v->now = true;
 			v->superseded = NEVER;
 			v->unseen = NEVER;
+			v->lost = v->shaky = false;
 			v->end = min(v->end, now);
 			sectors[i].v[n++] = *v;
 		}
@@ -132,8 +171,10 @@ void oracle_read(u32 sector, u64 tag, u64 start, u64 now, enum found how)
 	u32 i;
 
 	for (i = 0; i < s->nr; i++)
-		if (s->v[i].tag == tag && s->v[i].superseded >= start &&
-		    s->v[i].unseen >= start)
+		if (s->v[i].tag == tag &&
+		    (s->v[i].lost ||
+		     (s->v[i].superseded >= start &&
+		      (s->v[i].shaky || s->v[i].unseen >= start))))
 			found = &s->v[i];
 	if (!found) {
 		char text[400];

@@ -216,6 +216,7 @@ void power_off(void)
 		W.returned++;
 		trace("the disk is back");
 	}
+	W.owed[0] = W.owed[1] = false;
 	oracle_crash(++W.now);
 	sim_free_all();
 	memset(&W.engine, 0, sizeof(W.engine));
@@ -420,6 +421,8 @@ static void choose_profile(void)
 		f->damage_spare = pick(2);
 		f->flush_error = pick(3) ? 0 : pick(60);
 	}
+	f->fua[DMR_MAIN] = pick(2);
+	f->fua[DMR_SPARE] = pick(2);
 	if (kind == 6)
 		f->other_status = 200;
 	if (kind == 7)
@@ -510,6 +513,9 @@ void format_and_load(void)
 	kernel_shim_fail_alloc = no_memory;
 	disk_init(&W.disk[DMR_MAIN], "main", W.main_sectors, 0);
 	disk_init(&W.disk[DMR_SPARE], "spare", W.spare_blocks * 8, 0xee);
+	W.disk[DMR_SPARE].fua = W.profile.fua[DMR_SPARE] || W.every_pattern;
+	W.disk[DMR_MAIN].fua = W.profile.fua[DMR_MAIN] || W.every_pattern ||
+			       !unkind;
 	world_fill_main();
 	oracle_init(W.main_sectors);
 	W.area = (struct dmr_area) {
@@ -587,6 +593,7 @@ static void step(void)
 			reload();
 	} else if (what < 98) {
 		W.seconds += pick(20);
+		disk_evict(&W.disk[pick(2)]);
 	} else if (what < 99) {
 		if (W.profile.death && chance(100)) {
 			struct disk *d = &W.disk[pick(2)];

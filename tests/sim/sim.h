@@ -59,7 +59,9 @@ struct disk {
 	u8 *stable;			/* what a power cut leaves for sure */
 	u8 *cur;			/* what a read returns */
 	u8 *bad;
+	bool fua;			/* or else a FUA write is a write and a flush */
 	struct version **versions;	/* newest first, none of them stable */
+	u8 *fickle;			/* lost, but read from the cache for a while */
 	u32 *dirty;
 	u32 nr_dirty;
 	u64 seq;
@@ -71,6 +73,18 @@ void disk_init(struct disk *d, const char *name, u32 sectors, u8 fill);
 void disk_write(struct disk *d, u32 sector, const u8 *data, bool fua);
 /* What was written up to @seq becomes stable. */
 void disk_flush(struct disk *d, u64 seq);
+
+enum loss {
+	LOSE_NOTHING,
+	LOSE_NOW,
+	LOSE_LATER,		/* when the cache forgets it, or the power goes */
+	LOSE_SOME,		/* each sector as it may be */
+};
+
+/* A flush has failed. Return: how many sectors were lost that might have been flushed. */
+u32 disk_lose(struct disk *d, enum loss how);
+/* Some of what is lost cannot be read from the cache any more. */
+void disk_evict(struct disk *d);
 /* The power goes: of each sector, any version since the last flush is left. */
 void disk_cut(struct disk *d);
 
@@ -85,6 +99,13 @@ void oracle_end(u32 sector, u64 id, u64 now, bool ok, bool fua);
 /* A flush that began at @start has succeeded. */
 void oracle_flushed(u64 start);
 void oracle_crash(u64 now);
+/*
+ * A flush of nobody's has lost something: until the callers are told, or told that
+ * all is well, it may be read so.
+ */
+void oracle_lost(void);
+/* A caller has been told by an error of its flush: the loss stands. */
+void oracle_told(void);
 
 enum found {
 	FOUND_NOW,		/* what was seen to be otherwise is gone */
@@ -108,6 +129,7 @@ struct uio {
 	bool fua;
 	bool verify;
 	bool may_fail;		/* conditions under which an error is fair */
+	bool must_fail;		/* a flush that was part of it has lost something */
 	blk_status_t status;
 	u64 res[MAX_UIO_SECTORS];
 };
@@ -115,6 +137,8 @@ struct uio {
 struct profile {
 	u32 transient[2][2];	/* permille, by device and op (0 read, 1 write) */
 	u32 flush_error;	/* permille */
+	bool fua[2];		/* the devices have it */
+	bool merge;		/* adjacent I/Os in flight fail together */
 	u32 to_lasting;		/* permille of transient ones that stay */
 	u32 other_status;	/* permille of errors not about the medium */
 	u32 meta_errors;	/* percent of the spare's errors, in metadata */
@@ -163,6 +187,11 @@ struct world {
 	bool new_fault;		/* which has had an error */
 	bool track;		/* note what of the spare is written to ... */
 	u8 written[2][MAX_SPARE_BLOCKS * 8];	/* in the last and in this pass */
+	enum loss loses;	/* a failed flush, in a script */
+	bool flush_failed;	/* at fail_at */
+	bool flush_fails[2];	/* the next one */
+	u32 flush_errors[2];	/* flushes that have failed, anybody's */
+	bool owed[2];		/* the next flush of a caller must fail */
 	u64 fail_at;		/* this I/O fails; 0: none does */
 	bool fail_for_good;	/* and all later ones there */
 	u8 uuid[16];		/* of the area that was formatted last */
@@ -192,6 +221,8 @@ struct world {
 };
 
 extern struct world W;
+/* Let the disks do what the engine does not withstand yet. */
+extern bool unkind;
 
 void world_init(void);
 struct uio *world_start(u8 op, u32 sector, u32 sectors, bool fua, bool verify);

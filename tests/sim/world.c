@@ -6,6 +6,7 @@
 #include "device.h"
 
 struct world W;
+bool unkind;
 
 struct part {
 	struct list_head list;
@@ -147,6 +148,10 @@ static void finish(struct uio *u)
 	W.nr_uios--;
 	if (!ok)
 		check_error(u);
+	if (ok && u->must_fail)
+		violation("#%llu %s %u+%u succeeds, though its flush has failed",
+			  (unsigned long long)u->id, op_name(u->op), u->sector,
+			  u->sectors);
 	if (is_write(u))
 		for (i = 0; i < u->sectors; i++)
 			oracle_end(u->sector + i, u->id, W.now,
@@ -266,6 +271,24 @@ static void map(struct uio *u)
 	}
 }
 
+/* Whoever waits for a flush is told, also of what an earlier one has lost. */
+static blk_status_t exec_flush(struct part *p)
+{
+	blk_status_t status = device_flush(p->dev, p->flush_seq);
+
+	if (status == BLK_STS_OK && W.owed[p->dev]) {
+		trace("a flush of %s that failed is told of",
+		      W.disk[p->dev].name);
+		status = BLK_STS_IOERR;
+	}
+	if (status != BLK_STS_OK) {
+		W.owed[p->dev] = false;
+		p->uio->must_fail = true;
+		oracle_told();
+	}
+	return status;
+}
+
 static blk_status_t exec_part(struct part *p)
 {
 	struct disk *d = &W.disk[p->dev];
@@ -275,7 +298,7 @@ static blk_status_t exec_part(struct part *p)
 	u32 i;
 
 	if (u->op == REQ_OP_FLUSH)
-		return device_flush(p->dev, p->flush_seq);
+		return exec_flush(p);
 	status = device_begin(p->dev, u->op == REQ_OP_READ, p->dev_sector,
 			      p->sectors);
 	for (i = 0; i < p->sectors; i++) {
@@ -290,7 +313,17 @@ static blk_status_t exec_part(struct part *p)
 				W.written[1][at] = 1;
 			fill_sector(data, tag_of(u, p->sector + i));
 			disk_write(d, at, data, u->fua &&
-				   status == BLK_STS_OK);
+				   status == BLK_STS_OK &&
+				   (d->fua || !unkind));
+		}
+	}
+	/* The block layer makes a flush of it. */
+	if (unkind && u->fua && !d->fua && u->op != REQ_OP_READ &&
+	    status == BLK_STS_OK) {
+		status = device_flush(p->dev, d->seq);
+		if (status != BLK_STS_OK) {
+			u->must_fail = true;
+			oracle_told();
 		}
 	}
 	if (status == BLK_STS_OK && p->dev == DMR_MAIN) {

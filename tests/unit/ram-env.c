@@ -32,6 +32,7 @@ void ram_reset_counts(struct dmr_env *env)
 	env->reads = 0;
 	env->writes = 0;
 	env->syncs = 0;
+	env->flushes = 0;
 	env->max_at_once = 0;
 }
 
@@ -143,10 +144,18 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
 {
 	assert_int_equal(dev, DMR_SPARE);
+	env->flushes++;
 	if (env->fault != ram_fail_flush || !env->fault_count)
 		return BLK_STS_OK;
 	env->fault_count--;
+	env->flush_errors++;
 	return BLK_STS_IOERR;
+}
+
+u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev)
+{
+	(void)dev;
+	return env->flush_errors;
 }
 
 blk_status_t ram_fail_flush(struct dmr_env *env, const struct dmr_io *io)

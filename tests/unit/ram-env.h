@@ -26,7 +26,8 @@ struct dmr_env {
 	int cut;		/* so many writes reach the disk; -1: all */
 	u8 tear;		/* of the first that does not: these sectors do */
 
-	unsigned int reads, writes, syncs;
+	unsigned int reads, writes, syncs, flushes;
+	u32 flush_errors;
 	unsigned int max_at_once;	/* writes handed over together */
 	struct dmr_io log[RAM_MAX_LOG];	/* the first writes */
 	char last_log[300];

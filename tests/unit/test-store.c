@@ -60,6 +60,7 @@ static void commit_cost(void **state)
 	for (i = 0; i < 30; i++)
 		dmr_store_stage(&s.store, i, live(1000 + i));
 	assert_int_equal(dmr_store_commit(&s.store), 0);
+	assert_int_equal(s.env->flushes, 1);
 	assert_int_equal(s.env->writes, 2);
 	assert_int_equal(s.env->reads, 0);
 	assert_int_equal(s.env->max_at_once, 1);
@@ -68,7 +69,7 @@ static void commit_cost(void **state)
 		assert_int_equal(s.env->log[i].sectors, 8);
 		assert_int_equal(s.env->log[i].sector, copy_at(&s, i, 0) * 8);
 		assert_true(s.env->log[i].opf & REQ_FUA);
-		assert_int_equal(!!(s.env->log[i].opf & REQ_PREFLUSH), i == 0);
+		assert_false(s.env->log[i].opf & REQ_PREFLUSH);
 	}
 	/* Nothing staged, nothing written. */
 	assert_int_equal(dmr_store_commit(&s.store), 0);
@@ -395,10 +396,45 @@ static void load_flushes(void **state)
 	spare_new(&s, LEN);
 	s.env->fault = ram_fail_flush;
 	s.env->fault_count = 1;
+	ram_reset_counts(s.env);
 	assert_int_equal(spare_reload(&s), 0);
-	s.env->fault_count = 2;
-	assert_int_equal(spare_reload(&s), -EIO);
-	assert_why(&s, "flushed");
+	assert_int_equal(s.env->flushes, 1);
+	/* What is read may be gone later: both copies are written. */
+	assert_int_equal(s.env->writes, 2);
+	spare_free(&s);
+}
+
+/* A flush that failed is not repeated; nothing refers to what it may have lost. */
+static void data_lost_before_commit(void **state)
+{
+	struct spare s;
+
+	(void)state;
+	spare_new(&s, LEN);
+	ram_reset_counts(s.env);
+	dmr_store_stage(&s.store, 5, live(77));
+	s.env->fault = ram_fail_flush;
+	s.env->fault_count = 1;
+	assert_int_equal(dmr_store_commit(&s.store), -EAGAIN);
+	assert_int_equal(s.env->flushes, 1);
+	assert_int_equal(s.env->writes, 0);
+	dmr_store_forget_staged(&s.store);
+	assert_int_equal(dmr_store_word(&s.store, 5), 0);
+
+	/* Nor is it one of somebody else's, since the data was written. */
+	dmr_store_begin(&s.store);
+	dmr_store_stage(&s.store, 5, live(78));
+	assert_int_equal(dmr_env_flush(s.env, DMR_SPARE), BLK_STS_OK);
+	s.env->flush_errors++;
+	assert_int_equal(dmr_store_commit(&s.store), -EAGAIN);
+	assert_int_equal(s.env->writes, 0);
+	dmr_store_forget_staged(&s.store);
+
+	/* What refers to no data needs no flush. */
+	ram_reset_counts(s.env);
+	dmr_store_stage(&s.store, 6, dmr_word(0, DMR_BAD, 0, 0, 0));
+	assert_int_equal(dmr_store_commit(&s.store), 0);
+	assert_int_equal(s.env->flushes, 0);
 	spare_free(&s);
 }
 
@@ -745,6 +781,7 @@ int main(void)
 		cmocka_unit_test(unreadable_copy_comes_back),
 		cmocka_unit_test(last_numbers),
 		cmocka_unit_test(load_flushes),
+		cmocka_unit_test(data_lost_before_commit),
 		cmocka_unit_test(read_only_repairs_nothing),
 		cmocka_unit_test(copies_in_doubt),
 		cmocka_unit_test(both_copies_damaged),
