@@ -50,6 +50,7 @@ void dmr_engine_reset_counters(struct dmr_engine *e)
 
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		atomic64_set(&e->counter[i], 0);
+	atomic64_set(&e->passed_on, 0);
 	e->main_retries = 0;
 	e->data_writes = 0;
 	e->store.metadata_writes = 0;
@@ -199,11 +200,23 @@ void dmr_spare_failed(struct dmr_engine *e, const char *what)
 	degrade(e, DMR_MODE_FAIL, "the spare device is gone");
 }
 
+void dmr_engine_note_main(struct dmr_engine *e, bool here)
+{
+	bool was_here = !READ_ONCE(e->main_gone);
+
+	if (here == was_here)
+		return;
+	WRITE_ONCE(e->main_gone, here ? 0 : dmr_env_seconds(e->env) ?: 1);
+	dmr_env_log(e->env, DMR_LOG_ERR, here ? "the main device answers again" :
+		    "the main device is gone, or answers nothing");
+	dmr_env_event(e->env);
+}
+
 /*
  * A block that worked lately is asked first, then some others: one that reads
  * is enough. A dead disk or a pulled cable answers none.
  */
-bool dmr_main_alive(struct dmr_engine *e)
+static bool main_answers(struct dmr_engine *e)
 {
 	u64 last = (e->main_sectors - 1) >> DMR_BLOCK_SECTOR_SHIFT;
 	u64 good, block[4] = { 0, 0, last / 2, last };
@@ -222,6 +235,14 @@ bool dmr_main_alive(struct dmr_engine *e)
 				  e->verify) == BLK_STS_OK)
 			return true;
 	return false;
+}
+
+bool dmr_main_alive(struct dmr_engine *e)
+{
+	bool alive = main_answers(e);
+
+	dmr_engine_note_main(e, alive);
+	return alive;
 }
 
 bool dmr_breaker_admits(struct dmr_engine *e, u32 nr)
@@ -454,6 +475,9 @@ void dmr_engine_run(struct dmr_engine *e, struct list_head *reqs)
 	list_for_each_entry_safe(req, next, &batch, list) {
 		if (req->status != BLK_STS_OK) {
 			dmr_count(e, DMR_PROPAGATED, 1);
+			/* What cannot be read is known bad. */
+			if (req->op != REQ_OP_READ)
+				atomic64_inc(&e->passed_on);
 			dmr_env_log(e->env, DMR_LOG_WARN,
 				    "%s error passed on: sectors %llu+%u",
 				    req->op == REQ_OP_READ ? "read" : "write",
@@ -583,6 +607,59 @@ static bool settle_copies(struct dmr_engine *e, const struct dmr_super *sb)
 	return false;
 }
 
+/*
+ * Has anybody written to main since the device was closed? What cannot be read says
+ * nothing.
+ */
+static bool main_has_changed(struct dmr_engine *e, const struct dmr_super *sb)
+{
+	u32 i, done, n, crc;
+
+	for (i = 0; i < sb->nr_prints; i++) {
+		const struct dmr_print *p = &sb->print[i];
+
+		crc = ~0U;
+		for (done = 0; done < p->sectors; done += n) {
+			struct dmr_io io = {
+				.dev = DMR_MAIN,
+				.opf = REQ_OP_READ,
+				.sector = p->sector + done,
+				.buf = e->verify,
+			};
+
+			n = min_t(u32, p->sectors - done, DMR_BLOCK_SECTORS);
+			io.sectors = n;
+			dmr_env_io(e->env, &io, 1);
+			if (io.status != BLK_STS_OK)
+				break;
+			crc = crc32c(crc, e->verify, n << 9);
+		}
+		if (done < p->sectors || ~crc == p->crc)
+			continue;
+		dmr_env_log(e->env, DMR_LOG_ERR,
+			    "the main device was used without its spare: sectors %llu+%u differ from those at the last close",
+			    p->sector, p->sectors);
+		return true;
+	}
+	return false;
+}
+
+int dmr_engine_accept_main(struct dmr_engine *e)
+{
+	/* It may have come back without an error that makes anybody look. */
+	if (!dmr_main_alive(e))
+		return -EIO;
+	if (!(e->store.sb.main_flags & DMR_MAIN_CHANGED))
+		return 0;
+	if (e->mode != DMR_MODE_RW)
+		return -EROFS;
+	e->store.sb.main_flags &= ~DMR_MAIN_CHANGED;
+	if (!dmr_store_write_super(&e->store))
+		return 0;
+	dmr_spare_failed(e, "the superblocks cannot be written");
+	return -EIO;
+}
+
 int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 			struct dmr_why *why)
 {
@@ -597,8 +674,16 @@ int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 	e->mode = store->read_only ? DMR_MODE_RO : DMR_MODE_RW;
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		atomic64_set(&e->counter[i], sb->counters[i]);
-	if (e->mode == DMR_MODE_RW)
+	atomic64_set(&e->passed_on, 0);
+	if (main_has_changed(e, sb)) {
+		store->sb.main_flags |= DMR_MAIN_CHANGED;
+		dmr_env_event(e->env);
+	}
+	if (e->mode == DMR_MODE_RW) {
 		store->sb.activations++;
+		/* From now on main changes, and nothing is claimed after a crash. */
+		store->sb.nr_prints = 0;
+	}
 	settled = !store->differ || settle_copies(e, sb);
 	r = build_index(e, why);
 	if (r)

@@ -74,6 +74,9 @@ struct dmr_engine {
 	u64 breaker_since;	/* start of the window, or of the last probe */
 	u32 breaker_remaps;	/* in the window */
 
+	u64 main_gone;		/* since when main does not answer; 0: it does */
+	atomic64_t passed_on;	/* errors without a remap, since the activation */
+
 	bool told_low;
 	bool told_full;
 
@@ -201,6 +204,12 @@ int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
  * Return: see dmr_store_grow(); -EROFS.
  */
 int dmr_engine_grow(struct dmr_engine *e, u64 area_blocks);
+
+/* Main was found to be there, or not to be. Any context. */
+void dmr_engine_note_main(struct dmr_engine *e, bool here);
+
+/* What was told of main has been dealt with: look anew. Return: 0, -EROFS or -EIO. */
+int dmr_engine_accept_main(struct dmr_engine *e);
 
 void dmr_engine_close_breaker(struct dmr_engine *e);
 void dmr_engine_reset_counters(struct dmr_engine *e);

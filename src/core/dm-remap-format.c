@@ -27,6 +27,12 @@ struct dmr_disk_segment {
 	__le64 len;
 } __packed;
 
+struct dmr_disk_print {
+	__le64 sector;
+	__le32 sectors;
+	__le32 crc;
+} __packed;
+
 struct dmr_disk_super {
 	struct dmr_disk_header header;
 	__le32 compat;
@@ -43,7 +49,11 @@ struct dmr_disk_super {
 	__le64 counters[16];	/* the ones beyond DMR_NR_COUNTERS are spare */
 	struct dmr_disk_segment seg[DMR_MAX_SEGMENTS];
 	struct dmr_disk_segment distrust[DMR_NR_COPIES];	/* table blocks */
-	u8 reserved[3112];
+	__le32 main_flags;
+	__le32 nr_prints;
+	__le64 main_start;
+	struct dmr_disk_print print[DMR_MAX_PRINTS];
+	u8 reserved[2072];
 } __packed;
 
 struct dmr_disk_entry {
@@ -277,6 +287,14 @@ void dmr_super_encode(const struct dmr_super *sb, unsigned int copy, void *block
 		d->distrust[i].start = cpu_to_le64(sb->distrust[i].first);
 		d->distrust[i].len = cpu_to_le64(sb->distrust[i].nr);
 	}
+	d->main_flags = cpu_to_le32(sb->main_flags);
+	d->main_start = cpu_to_le64(sb->main_start);
+	d->nr_prints = cpu_to_le32(sb->nr_prints);
+	for (i = 0; i < sb->nr_prints; i++) {
+		d->print[i].sector = cpu_to_le64(sb->print[i].sector);
+		d->print[i].sectors = cpu_to_le32(sb->print[i].sectors);
+		d->print[i].crc = cpu_to_le32(sb->print[i].crc);
+	}
 	d->nr_segments = cpu_to_le64(sb->layout.nr_segments);
 	for (i = 0; i < sb->layout.nr_segments; i++) {
 		d->seg[i].start = cpu_to_le64(sb->layout.seg[i].start);
@@ -300,6 +318,24 @@ static bool layout_decode(struct dmr_layout *l, const struct dmr_disk_super *d)
 			return false;
 	}
 	return true;
+}
+
+/* Nothing depends on them: those that make no sense are left out. */
+static void prints_decode(struct dmr_super *sb, const struct dmr_disk_super *d)
+{
+	u32 i, nr = min_t(u32, le32_to_cpu(d->nr_prints), DMR_MAX_PRINTS);
+
+	for (i = 0; i < nr; i++) {
+		struct dmr_print *p = &sb->print[sb->nr_prints];
+
+		p->sector = le64_to_cpu(d->print[i].sector);
+		p->sectors = le32_to_cpu(d->print[i].sectors);
+		p->crc = le32_to_cpu(d->print[i].crc);
+		if (p->sectors && p->sectors <= DMR_MAX_PRINT_SECTORS &&
+		    p->sector < sb->main_sectors &&
+		    p->sectors <= sb->main_sectors - p->sector)
+			sb->nr_prints++;
+	}
 }
 
 enum dmr_verdict dmr_super_decode(struct dmr_super *sb, int copy,
@@ -335,6 +371,9 @@ enum dmr_verdict dmr_super_decode(struct dmr_super *sb, int copy,
 		sb->distrust[i].first = le64_to_cpu(d->distrust[i].start);
 		sb->distrust[i].nr = le64_to_cpu(d->distrust[i].len);
 	}
+	sb->main_flags = le32_to_cpu(d->main_flags);
+	sb->main_start = le64_to_cpu(d->main_start);
+	prints_decode(sb, d);
 
 	if (!layout_decode(&sb->layout, d) ||
 	    check_add_overflow(sb->spare_start,

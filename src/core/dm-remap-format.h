@@ -39,6 +39,8 @@
 #define DMR_MIN_AREA_BLOCKS	16
 #define DMR_IDENTITY_LEN	128	/* with the terminating NUL */
 #define DMR_LABEL_LEN		64	/* with the terminating NUL */
+#define DMR_MAX_PRINTS		64
+#define DMR_MAX_PRINT_SECTORS	128
 
 /*
  * Sequence numbers are below this. A forged one may be just below, and what it is
@@ -198,6 +200,17 @@ enum dmr_counter {
 	DMR_NR_COUNTERS,
 };
 
+/* What is known of main. An older version writes zeroes here: nothing is known. */
+#define DMR_MAIN_PLACE		1U	/* main_start is known */
+#define DMR_MAIN_CHANGED	2U	/* it was written to without its spare */
+
+/* Sectors of main as they were when the device was last closed. */
+struct dmr_print {
+	u64 sector;
+	u32 sectors;		/* 1 to DMR_MAX_PRINT_SECTORS */
+	u32 crc;		/* CRC32C of them */
+};
+
 struct dmr_super {
 	u8 uuid[16];
 	u64 seq;
@@ -218,6 +231,10 @@ struct dmr_super {
 	} distrust[DMR_NR_COPIES];
 	u64 main_sectors;
 	u32 main_lbs;		/* logical block size of main, bytes */
+	u32 main_flags;
+	u64 main_start;		/* sector of its disk at which main starts */
+	u32 nr_prints;		/* 0 while it is in use, and after a power cut */
+	struct dmr_print print[DMR_MAX_PRINTS];
 	char identity[DMR_IDENTITY_LEN];
 	char label[DMR_LABEL_LEN];
 	u64 activations;

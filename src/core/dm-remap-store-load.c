@@ -114,11 +114,14 @@ static int check_pairing(const struct dmr_area *area,
 		    sb->identity, area->identity);
 		return -ESTALE;
 	}
-	/* A device that is known by name may have grown. */
-	if (area->main_sectors != sb->main_sectors &&
-	    !(named && area->main_sectors > sb->main_sectors)) {
-		say(why, "spare belongs to a main device of %llu sectors, this one has %llu",
-		    sb->main_sectors, area->main_sectors);
+	/* Another device of the same name may be larger: only if it is asked for. */
+	if (area->main_sectors < sb->main_sectors ||
+	    (area->main_sectors > sb->main_sectors &&
+	     !(named && area->main_grown))) {
+		say(why, "spare belongs to a main device of %llu sectors, this one has %llu%s",
+		    sb->main_sectors, area->main_sectors,
+		    named && area->main_sectors > sb->main_sectors ?
+		    " ('main_grown' takes that over)" : "");
 		return -ESTALE;
 	}
 	if (!named && area->main_lbs != sb->main_lbs) {
@@ -216,9 +219,8 @@ int dmr_store_probe(struct dmr_env *env, const struct dmr_area *area,
 	r = check_pairing(area, sb, why);
 	if (r)
 		goto out;
-	/* What was not known when the spare was formatted, or has grown. */
+	/* What was asked for: another size, or a name where there was none. */
 	sb->main_sectors = area->main_sectors;
-	sb->main_lbs = area->main_lbs;
 	if (!sb->identity[0])
 		strscpy(sb->identity, area->identity, sizeof(sb->identity));
 out:
@@ -323,6 +325,8 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 	sb->spare_start = area->spare_start;
 	sb->main_sectors = area->main_sectors;
 	sb->main_lbs = area->main_lbs;
+	sb->main_flags = DMR_MAIN_PLACE;
+	sb->main_start = area->main_start;
 	strscpy(sb->identity, area->identity, sizeof(sb->identity));
 	strscpy(sb->label, area->label, sizeof(sb->label));
 	sb->hwm = min_t(u64, sb->layout.nr_tables, DMR_RUN_BLOCKS);

@@ -58,6 +58,10 @@ static int parse_feature(struct dmr_target *t, struct dm_target *ti,
 		t->tuning.read_only = true;
 		return 0;
 	}
+	if (!strcasecmp(name, "main_grown")) {
+		t->main_grown = true;
+		return 0;
+	}
 	if (!strcasecmp(name, "spare_length")) {
 		if (parse_u64(as, S64_MAX >> SECTOR_SHIFT, &t->spare_length) ||
 		    t->spare_length < DMR_MIN_AREA_BLOCKS * DMR_BLOCK_SECTORS ||

@@ -97,6 +97,17 @@ void dmr_status(struct dm_target *ti, status_type_t type,
 	}
 }
 
+/* Seconds for which main has not answered, or 0. */
+static u64 main_gone(struct dmr_target *t)
+{
+	u64 since;
+
+	if (!dmr_env_present(&t->env, DMR_MAIN))
+		dmr_engine_note_main(&t->engine, false);
+	since = READ_ONCE(t->engine.main_gone);
+	return since ? max_t(u64, dmr_env_seconds(&t->env) - since, 1) : 0;
+}
+
 static void emit_status(struct dmr_target *t, char *result, unsigned int maxlen)
 {
 	const struct dmr_engine *e = &t->engine;
@@ -127,6 +138,13 @@ static void emit_status(struct dmr_target *t, char *result, unsigned int maxlen)
 	       sb->main_sectors, sb->spare_start,
 	       sb->layout.area_blocks << DMR_BLOCK_SECTOR_SHIFT,
 	       sb->activations);
+	DMEMIT(" main_gone=%llu main_changed=%u passed_on=%llu main_lbs=%u",
+	       main_gone(t), !!(sb->main_flags & DMR_MAIN_CHANGED),
+	       (u64)atomic64_read(&e->passed_on), sb->main_lbs);
+	if (sb->main_flags & DMR_MAIN_PLACE)
+		DMEMIT(" main_start=%llu", sb->main_start);
+	else
+		DMEMIT(" main_start=-");
 	DMEMIT(" uuid=%pUb label=%s identity=%s", sb->uuid,
 	       sb->label[0] ? sb->label : "-",
 	       sb->identity[0] ? sb->identity : "-");
@@ -464,6 +482,12 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 		dmr_engine_reset_counters(&t->engine);
 		mutex_unlock(&t->lock);
 		return 0;
+	}
+	if (argc == 1 && !strcasecmp(argv[0], "accept_main")) {
+		mutex_lock(&t->lock);
+		r = t->suspended ? -EBUSY : dmr_engine_accept_main(&t->engine);
+		mutex_unlock(&t->lock);
+		return r;
 	}
 	if (argc == 2 && !strcasecmp(argv[0], "breaker") &&
 	    !strcasecmp(argv[1], "close")) {

@@ -18,7 +18,8 @@ static bool in_use(const struct dmr_claim *claim, sector_t end)
 			continue;
 		/* A reload replaces the very area by itself, nothing else. */
 		if (c->md == claim->md && c->table != claim->table &&
-		    c->start == claim->start && !claim->exclusive)
+		    c->main == claim->main && !claim->exclusive &&
+		    (c->main || c->start == claim->start))
 			continue;
 		return true;
 	}

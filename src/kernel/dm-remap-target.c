@@ -232,6 +232,9 @@ static noinline int end_failed(struct dmr_target *t, struct bio *bio,
 	    (b->sent == DMR_SENT_MAIN ? !dmr_engine_wants(op, error) :
 					!dmr_engine_wants_slot(op, error))) {
 		dmr_engine_count_propagated(&t->engine, op);
+		atomic64_inc(&t->engine.passed_on);
+		if (!dmr_env_present(&t->env, DMR_MAIN))
+			dmr_engine_note_main(&t->engine, false);
 		return DM_ENDIO_DONE;
 	}
 	dmr_engine_count_failed(&t->engine, op);
@@ -294,6 +297,8 @@ static void describe_area(const struct dmr_target *t, struct dmr_area *area)
 		.area_blocks = t->spare_length >> DMR_BLOCK_SECTOR_SHIFT,
 		.main_sectors = bdev_nr_sectors(env->main->bdev),
 		.main_lbs = bdev_logical_block_size(env->main->bdev),
+		.main_start = get_start_sect(env->main->bdev),
+		.main_grown = t->main_grown,
 		.identity = t->identity,
 		.label = t->label,
 	};
@@ -356,6 +361,14 @@ static int check_devices(struct dmr_target *t, struct dm_target *ti)
 	t->claim.md = dm_table_get_md(ti->table);
 	/* Nobody wants to lose the remaps of a device by a reload. */
 	t->claim.exclusive = t->format;
+	t->main_claim = (struct dmr_claim) {
+		.disk = main->bd_disk,
+		.start = main_start,
+		.end = main_start + ti->len,
+		.table = t->claim.table,
+		.md = t->claim.md,
+		.main = true,
+	};
 	if (main->bd_disk == spare->bd_disk &&
 	    main_start < t->claim.end && t->claim.start < main_start + ti->len) {
 		ti->error = main == spare && !start ?
@@ -409,6 +422,8 @@ static void destroy(struct dmr_target *t, struct dm_target *ti)
 	dmr_engine_exit(&t->engine);
 	if (t->claim.list.next)
 		dmr_registry_release(&t->claim);
+	if (t->main_claim.list.next)
+		dmr_registry_release(&t->main_claim);
 	if (t->env.spare)
 		dm_put_device(ti, t->env.spare);
 	if (t->env.main)
@@ -426,6 +441,12 @@ static int claim_area(struct dmr_target *t, struct dm_target *ti)
 		ti->error = t->format ?
 			    "the spare area is in use, and cannot be formatted" :
 			    "the spare area is in use by another dm-remap device";
+		return r;
+	}
+	r = dmr_registry_claim(&t->main_claim);
+	if (r) {
+		t->main_claim.list.next = NULL;
+		ti->error = "the main device is in use by another dm-remap device";
 	}
 	return r;
 }
@@ -526,6 +547,7 @@ static int activate(struct dmr_target *t, struct dmr_super *sb,
 	if (r)
 		return r;
 	t->format = false;
+	t->main_grown = false;
 	r = dmr_engine_activate(&t->engine, sb, why);
 	if (r)
 		dmr_engine_deactivate(&t->engine);

@@ -100,6 +100,7 @@ struct dmr_claim {
 	struct dm_table *table;
 	struct mapped_device *md;
 	bool exclusive;		/* not even beside the table it replaces */
+	bool main;		/* what is mapped, not a spare area */
 };
 
 /**
@@ -120,11 +121,13 @@ struct dmr_target {
 	struct work_struct work;
 
 	struct dmr_claim claim;
+	struct dmr_claim main_claim;
 	bool suspended;
 
 	/* Arguments, as they are to be shown by "dmsetup table" */
 	struct dmr_tuning tuning;
 	bool format;
+	bool main_grown;
 	u64 spare_length;	/* sectors; 0: to the end of the device */
 	char identity[DMR_IDENTITY_LEN];
 	char label[DMR_LABEL_LEN];
@@ -156,10 +159,11 @@ void dmr_status(struct dm_target *ti, status_type_t type,
 /* dm-remap-registry.c */
 
 /**
- * dmr_registry_claim() - note that an area is in use
+ * dmr_registry_claim() - note that an area is in use, of a spare or as main
  *
  * Two tables of one device may claim the same area, since they exist side by
- * side while one replaces the other.
+ * side while one replaces the other. What one device claims can be nobody else's
+ * spare, nor main.
  * Return: 0 or -EBUSY. Context: may sleep.
  */
 int dmr_registry_claim(struct dmr_claim *claim);

@@ -31,6 +31,11 @@ static struct dmr_super sample(void)
 	sb.distrust[1].nr = 7;
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		sb.counters[i] = 1000 + i;
+	sb.main_flags = DMR_MAIN_PLACE | DMR_MAIN_CHANGED;
+	sb.main_start = 1ULL << 40;
+	sb.nr_prints = DMR_MAX_PRINTS;
+	for (i = 0; i < DMR_MAX_PRINTS; i++)
+		sb.print[i] = (struct dmr_print){ 1000 * i, 1 + i, ~i };
 	dmr_layout_init(&sb.layout, 3000);
 	dmr_layout_add(&sb.layout, 5000);
 	sb.hwm = sb.layout.nr_tables;
@@ -71,6 +76,34 @@ static void super_round_trip(void **state)
 				 DMR_DAMAGED);
 	}
 	assert_int_equal(dmr_block_version(block), DMR_VERSION);
+}
+
+/* What an older version left blank, or somebody forged, claims nothing. */
+static void prints_that_make_no_sense(void **state)
+{
+	struct dmr_super sb = sample(), got;
+	u8 block[DMR_BLOCK_SIZE];
+
+	(void)state;
+	sb.print[0].sectors = 0;
+	sb.print[1].sectors = DMR_MAX_PRINT_SECTORS + 1;
+	sb.print[2].sector = sb.main_sectors;
+	sb.print[3] = (struct dmr_print){ sb.main_sectors - 1, 2, 0 };
+	sb.print[4].sector = U64_MAX;
+	dmr_super_encode(&sb, 0, block);
+	assert_int_equal(dmr_super_decode(&got, 0, block), DMR_OK);
+	assert_int_equal(got.nr_prints, DMR_MAX_PRINTS - 5);
+	assert_memory_equal(got.print, sb.print + 5,
+			    got.nr_prints * sizeof(got.print[0]));
+	memset(block + DMR_BLOCK_SIZE - 3112, 0xff, 3112);
+	seal(block);
+	assert_int_equal(dmr_super_decode(&got, 0, block), DMR_OK);
+	assert_int_equal(got.nr_prints, 0);
+	memset(block + DMR_BLOCK_SIZE - 3112, 0, 3112);
+	seal(block);
+	assert_int_equal(dmr_super_decode(&got, 0, block), DMR_OK);
+	assert_int_equal(got.nr_prints, 0);
+	assert_int_equal(got.main_flags, 0);
 }
 
 static void single_bits(void (*encode)(u8 *block),
@@ -455,6 +488,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crc_is_castagnoli),
 		cmocka_unit_test(super_round_trip),
+		cmocka_unit_test(prints_that_make_no_sense),
 		cmocka_unit_test(super_bits),
 		cmocka_unit_test(super_hints),
 		cmocka_unit_test(blank_and_foreign),

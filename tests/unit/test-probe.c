@@ -198,14 +198,24 @@ static void identities(void **state)
 	assert_int_equal(spare_probe(&s), -ESTALE);
 	s.area.identity = "";
 	assert_int_equal(spare_probe(&s), 0);
-	/* A disk known by its name may have grown, but not shrunk. */
+	/* A disk known by its name may have grown if that is asked for, but not shrunk. */
 	s.area.main_sectors += 100;
+	s.area.main_grown = true;
 	assert_int_equal(spare_probe(&s), -ESTALE);
 	s.area.identity = "disk-1";
 	assert_int_equal(spare_probe(&s), 0);
 	assert_int_equal(s.sb.main_sectors, MAIN_SECTORS + 100);
+	s.area.main_grown = false;
+	assert_int_equal(spare_probe(&s), -ESTALE);
+	assert_why(&s, "main_grown");
+	s.area.main_grown = true;
 	s.area.main_sectors -= 101;
 	assert_int_equal(spare_probe(&s), -ESTALE);
+	/* What was recorded stays if nobody asks for a change. */
+	s.area.main_sectors++;
+	s.area.main_lbs = 4096;
+	assert_int_equal(spare_probe(&s), 0);
+	assert_int_equal(s.sb.main_lbs, 512);
 	spare_free(&s);
 }
 

@@ -38,7 +38,9 @@ t_write_durable() {
 	remap /dev/main /dev/spare
 	vmio write "$R" 800 16 3
 	dd if=/dev/spare of=/dev/copy bs=1M iflag=direct oflag=direct status=none
-	dmsetup create other --table "$(table "$(sectors /dev/main)" /dev/main /dev/copy 0)"
+	# The same main cannot be opened twice by its own name.
+	dmsetup create again --table "0 $(sectors /dev/main) linear /dev/main 0"
+	dmsetup create other --table "$(table "$(sectors /dev/main)" /dev/mapper/again /dev/copy 0)"
 	vmio check /dev/mapper/other 800 16 3
 }
 
@@ -218,6 +220,7 @@ t_write_slot_dies() {
 
 # a main device that is gone as a whole: the original error, and no slot
 t_write_main_gone() {
+	local events
 	disk main 16
 	disk spare 4
 	vmio fill /dev/main 0 32768 1
@@ -226,9 +229,15 @@ t_write_main_gone() {
 	vmio write "$R" 1000 8 2
 	vmio storm "$R" 8192 1024 4 60 model errors >storm.out &
 	local storm=$!
+	is main_gone=0 passed_on=0
 	sleep 0.5
+	events=$(event)
 	pull main
 	io_error vmio write "$R" 2000 8 3
+	wait_event "$events"
+	at_least main_gone 1
+	at_least passed_on 1
+	logged "the main device is gone"
 	sleep 0.3
 	kill $storm 2>/dev/null || true	# it may have ended
 	wait $storm
@@ -253,7 +262,11 @@ t_write_main_dead() {
 	io_error vmio write "$R" 0 2048 3
 	io_error vmio read "$R" 1000 8
 	is remappings=0 slots_used=0 known_bad=0 absorbed=0 mode=rw
+	at_least main_gone 1
+	fails "Input/output error" ask accept_main
 	relayer ill /dev/main
+	ask accept_main >/dev/null
+	is main_gone=0
 	vmio check "$R" 1000 8 2
 	vmio write "$R" 2000 8 4
 	is remappings=0

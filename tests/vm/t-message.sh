@@ -16,6 +16,7 @@ t_status() {
 		slots_used slots_total slots_bad slots_free low_water reads_failed \
 		writes_failed absorbed propagated rescued evacuated released replaced \
 		superblocks table_copies main_sectors spare_start spare_length \
+		main_gone main_changed passed_on main_lbs main_start \
 		activations uuid label identity; do
 		[[ $s == *" $name="[0-9a-z-]* ]] || fail "no $name in $s"
 	done

@@ -220,9 +220,17 @@ t_refused() {
 	refused "spare belongs to a main device of 32768 sectors, this one has 65536" "$(table 32768 /dev/large /dev/spare 0)"
 	refused "spare belongs to main device 'disk-one', this one is 'disk-two'" "$(table 32768 /dev/main /dev/spare 0 identity disk-two)"
 	refused "blocks of 512 bytes, this one has 4096" "$(table 32768 /dev/main4k /dev/spare 0)"
-	# Known by name, a main device may have grown.
+	# Known by name, a main device may have grown: when somebody says so.
+	line=$(table 32768 /dev/large /dev/spare 0 identity disk-one)
+	refused "spare belongs to a main device of 32768 sectors, this one has 65536 ('main_grown' takes that over)" "$line"
+	refused "spare belongs to a main device of 32768 sectors, this one has 65536" "$(table 32768 /dev/large /dev/spare 0 main_grown)"
+	LEN=32768 remap /dev/large /dev/spare 0 identity disk-one main_grown
+	[[ $(dmsetup table remap) != *main_grown* ]]
+	is main_sectors=65536
+	dmsetup remove remap
 	LEN=32768 remap /dev/large /dev/spare 0 identity disk-one
 	dmsetup remove remap
+	refused "this one has 32768" "$(table 32768 /dev/main /dev/spare 0 identity disk-one main_grown)"
 	dd if=/dev/zero of=/dev/spare bs=1M oflag=direct status=none || true
 	remap /dev/main /dev/spare
 	dmsetup remove remap
@@ -234,6 +242,28 @@ t_refused() {
 	dd if=/dev/spare of=/dev/mapper/moved bs=4096 count=1 seek=3 oflag=direct iflag=direct status=none
 	refused "found a spare area that starts at sector 0, not here" "$(table 32768 /dev/main /dev/mapper/moved 24)"
 	dmsetup remove moved
+}
+
+# one main, one pair: what one device uses is nobody else's main or spare
+t_one_main() {
+	disk main 16
+	disk spare 8
+	disk spare2 8
+	remap /dev/main /dev/spare 0 spare_length 8192
+	refused "the main device is in use by another dm-remap device" "$(table 32768 /dev/main /dev/spare2 0)"
+	refused "the main device is in use by another dm-remap device" "$(table 1024 /dev/main /dev/spare2 0)"
+	refused "the spare area is in use by another dm-remap device" "$(table 8192 /dev/spare2 /dev/main 0)"
+	refused "the main device is in use by another dm-remap device" "$(table 8192 /dev/spare /dev/spare2 0)"
+	# Beside the area there is room; and the device itself may have another table.
+	dmsetup create second --table "$(table 8192 /dev/spare2 /dev/spare 8192)"
+	dmsetup reload remap --table "$(table 30000 /dev/main /dev/spare 0)"
+	dmsetup suspend remap
+	dmsetup resume remap
+	is mode=rw
+	dmsetup remove remap
+	dmsetup remove second
+	dmsetup create second --table "$(table 8192 /dev/main /dev/spare2 8192)"
+	refused "the main device is in use by another dm-remap device" "$(table 32768 /dev/main /dev/spare 0)"
 }
 
 # spares of a newer format: refused, read-only, or harmless

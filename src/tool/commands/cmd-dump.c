@@ -63,6 +63,8 @@ static struct json_object *dump_area(struct area *a)
 	add_u64(o, "table_blocks_in_use", sb->hwm);
 	add_u64(o, "main_sectors", sb->main_sectors);
 	add_u64(o, "main_lbs", sb->main_lbs);
+	add_u64(o, "main_flags", sb->main_flags);
+	add_u64(o, "main_start", sb->main_start);
 	add_str(o, "identity", sb->identity);
 	add_str(o, "label", sb->label);
 	add_u64(o, "activations", sb->activations);
@@ -171,6 +173,11 @@ static const char *parse_super(struct json_object *o, struct dmr_super *sb)
 	    (v & (v - 1)))
 		return "main_lbs";
 	sb->main_lbs = v;
+	/* Older dumps do not have these. */
+	if (get_u64(o, "main_flags", U32_MAX, &v))
+		sb->main_flags = v;
+	if (!get_u64(o, "main_start", INT64_MAX >> 9, &sb->main_start))
+		sb->main_flags &= ~DMR_MAIN_PLACE;
 	if (!get_name(o, "identity", sb->identity, sizeof(sb->identity)))
 		return "identity";
 	if (!get_name(o, "label", sb->label, sizeof(sb->label)))

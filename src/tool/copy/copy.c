@@ -329,6 +329,8 @@ int copy_begin(struct copier *c, const struct dmr_super *old,
 int copy_end(struct copier *c, const struct dmr_super *old)
 {
 	c->store->sb.activations = old->activations;
+	c->store->sb.main_flags = old->main_flags;
+	c->store->sb.main_start = old->main_start;
 	memcpy(c->store->sb.counters, old->counters, sizeof(old->counters));
 	return dmr_store_write_super(c->store) ? cannot_write(c) : 0;
 }
