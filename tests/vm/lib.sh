@@ -122,6 +122,47 @@ badblocks() {
 	done
 }
 
+# slow NAME MIB [SETTING=VALUE...]: a disk /dev/NAME that serves one request at a time
+# and takes long to fail. The settings are explained in lab/slow-disk/slow-service.c.
+slow() {
+	local dir=/sys/kernel/config/slow-disk/$1
+
+	[ -d /sys/module/slow_disk ] || modprobe slow-disk
+	mkdir "$dir"
+	slow_set "$1" size="$2" "${@:3}"
+	echo 1 >"$dir/power"
+	[ -b "/dev/$1" ] || fail "/dev/$1 did not appear"
+}
+
+# slow_set NAME SETTING=VALUE...
+slow_set() {
+	local a
+	for a in "${@:2}"; do
+		echo "${a#*=}" >"/sys/kernel/config/slow-disk/$1/${a%%=*}"
+	done
+}
+
+# slow_get NAME SETTING
+slow_get() { cat "/sys/kernel/config/slow-disk/$1/$2"; }
+
+# slow_bad NAME reads|writes|both +FIRST-LAST|-FIRST-LAST...
+slow_bad() {
+	local name=$1 what=$2
+	shift 2
+	[ "$what" = writes ] || slow_set "$name" bad_reads="$*"
+	[ "$what" = reads ] || slow_set "$name" bad_writes="$*"
+}
+
+# slow_log NAME: what it has served since slow_log_mark NAME
+slow_log() { cat "/sys/kernel/debug/slow-disk/$1/log"; }
+slow_log_mark() {
+	mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
+	echo >"/sys/kernel/debug/slow-disk/$1/log"
+}
+
+# slow_waits NAME N: at least so many requests are there or in service
+slow_waits() { [ "$(slow_get "$1" waiting)" -ge "$2" ]; }
+
 # pull NAME: the disk is gone
 pull() { echo 0 >"/sys/kernel/config/nullb/$1/power"; }
 
@@ -259,6 +300,10 @@ take_away() {
 			zpool export -f "$n"
 		done
 	fi
+	# Nothing shall take long from now on.
+	for d in /sys/kernel/config/slow-disk/*/; do
+		[ ! -d "$d" ] || slow_set "$(basename "$d")" error_ms=0 service_us=0 stop=0
+	done
 	while read -r a b; do
 		[ "$a" = Filename ] || swapoff "$a"
 	done </proc/swaps
@@ -277,6 +322,10 @@ take_away() {
 	for d in /sys/kernel/config/nullb/*/; do
 		[ -d "$d" ] || continue
 		echo 0 >"$d/power" && rmdir "$d" || dirty="$dirty $d"
+	done
+	for d in /sys/kernel/config/slow-disk/*/; do
+		[ -d "$d" ] || continue
+		rmdir "$d" || dirty="$dirty $d"
 	done
 	if [ -d /sys/module/scsi_debug ]; then
 		modprobe -r scsi_debug || dirty="$dirty scsi_debug"

@@ -54,6 +54,10 @@ static const char usage_text[] =
 "      model; all reads may fail, or those of what has tag 1 still\n"
 "  sync DEV SECTORS SEED OPS [CUT]  writes with O_DSYNC, each known by SEED and\n"
 "      its number; after the last, \"powercut\" goes to the file CUT\n"
+"  burst DEV TAG OP...             all at once, each on its own: w, s (durable on return)\n"
+"      or r:SECTOR:COUNT, or f, a flush; \"@MS\" after it: so long after the others.\n"
+"      For each, in the order given: OP, ms from the start to its begin and to its\n"
+"      end, and \"ok\" or the errno. Exits with 0.\n"
 "  message NAME SECTOR WORD...     as dmsetup message, in a third of its time\n"
 "  memory MIB                      fill so much memory and compare it, twice\n"
 "  syncmodel SECTORS SEED OPS MODEL  the model of that, over a disk of tag 1\n"
@@ -549,6 +553,95 @@ static void sync_model(uint64_t sectors, uint64_t seed, uint64_t ops,
 	save_model(path, m, sectors);
 }
 
+/*--------------------------------------------------------------------
+ * Bursts
+ *--------------------------------------------------------------------
+ */
+
+struct shot {
+	pthread_t id;
+	const char *text;
+	char op;
+	uint64_t sector;
+	uint32_t n;
+	unsigned int delay;
+	void *buf;
+	double begun, ended;
+	int result;
+};
+
+static pthread_barrier_t all_ready;
+static struct timespec burst_begun;
+
+static double since_begin(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (t.tv_sec - burst_begun.tv_sec) * 1e3 +
+	       (t.tv_nsec - burst_begun.tv_nsec) / 1e6;
+}
+
+static void *shoot(void *arg)
+{
+	struct shot *s = arg;
+	struct iovec iov = { s->buf, s->n * 512UL };
+	struct timespec at = burst_begun;
+	ssize_t r;
+
+	pthread_barrier_wait(&all_ready);
+	if (s->delay) {
+		clock_gettime(CLOCK_MONOTONIC, &at);
+		at.tv_nsec += s->delay % 1000 * 1000000L;
+		at.tv_sec += s->delay / 1000 + at.tv_nsec / 1000000000;
+		at.tv_nsec %= 1000000000;
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+	}
+	s->begun = since_begin();
+	if (s->op == 'f')
+		r = fdatasync(fd);
+	else if (s->op == 'r')
+		r = preadv2(fd, &iov, 1, s->sector * 512, 0);
+	else
+		r = pwritev2(fd, &iov, 1, s->sector * 512, s->op == 's' ? RWF_DSYNC : 0);
+	s->result = r < 0 ? errno : r == (ssize_t)iov.iov_len ? 0 : EIO;
+	s->ended = since_begin();
+	return NULL;
+}
+
+static void burst(uint32_t tag, unsigned int nr, char **ops)
+{
+	struct shot *shots = calloc(nr, sizeof(*shots)), *s;
+	unsigned int i;
+
+	pthread_barrier_init(&all_ready, NULL, nr + 1);
+	for (i = 0; i < nr; i++) {
+		const char *at = strchr(ops[i], '@');
+
+		s = &shots[i];
+		s->text = ops[i];
+		s->op = *ops[i];
+		if (!strchr("wsrf", s->op) ||
+		    (s->op != 'f' && sscanf(ops[i] + 1, ":%lu:%u", &s->sector, &s->n) != 2) ||
+		    s->n > MAX_SECTORS)
+			die(2, "vmio: burst: \"%s\"?", ops[i]);
+		s->delay = at ? number(at + 1) : 0;
+		s->buf = s->n ? buffer(s->n) : NULL;
+		if (s->op == 'w' || s->op == 's')
+			make(tag, s->sector, s->n, s->buf);
+		if (pthread_create(&s->id, NULL, shoot, s))
+			die(2, "vmio: cannot start a thread");
+	}
+	clock_gettime(CLOCK_MONOTONIC, &burst_begun);
+	pthread_barrier_wait(&all_ready);
+	for (s = shots; s < shots + nr; s++) {
+		pthread_join(s->id, NULL);
+		printf("%s %.1f %.1f %s\n", s->text, s->begun, s->ended,
+		       s->result ? strerrorname_np(s->result) : "ok");
+	}
+	free(shots);
+}
+
 static int range_ioctl(unsigned long request, uint64_t sector, uint64_t n)
 {
 	uint64_t range[2] = { sector * 512, n * 512 };
@@ -668,6 +761,8 @@ int main(int argc, char **argv)
 		verify_all(a[0], a[1], load_model(argv[5], a[1]),
 			   argc < 7 ? NOTHING :
 			   strcmp(argv[6], "unwritten") ? ALL : UNWRITTEN);
+	else if (COMMAND("burst", 3, 66))
+		burst(a[0], argc - 4, argv + 4);
 	else if (COMMAND("sync", 4, 5))
 		sync_writes(a[0], a[1], a[2], argc > 6 ? argv[6] : NULL);
 	else
