@@ -660,6 +660,21 @@ int dmr_engine_accept_main(struct dmr_engine *e)
 	return -EIO;
 }
 
+int dmr_engine_set_options(struct dmr_engine *e, const char *options)
+{
+	if (!dmr_name_ok(options, min_t(size_t, strlen(options) + 1,
+					DMR_OPTIONS_LEN)))
+		return -EINVAL;
+	if (e->mode != DMR_MODE_RW)
+		return -EROFS;
+	memset(e->store.sb.options, 0, DMR_OPTIONS_LEN);
+	strscpy(e->store.sb.options, options, DMR_OPTIONS_LEN);
+	if (!dmr_store_write_super(&e->store))
+		return 0;
+	dmr_spare_failed(e, "the superblocks cannot be written");
+	return -EIO;
+}
+
 int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 			struct dmr_why *why)
 {

@@ -211,6 +211,12 @@ void dmr_engine_note_main(struct dmr_engine *e, bool here);
 /* What was told of main has been dealt with: look anew. Return: 0, -EROFS or -EIO. */
 int dmr_engine_accept_main(struct dmr_engine *e);
 
+/*
+ * Keep on the spare how the tool is to open the pair; "" for nothing. Durable on
+ * return. Return: 0, -EINVAL, -EROFS or -EIO.
+ */
+int dmr_engine_set_options(struct dmr_engine *e, const char *options);
+
 void dmr_engine_close_breaker(struct dmr_engine *e);
 void dmr_engine_reset_counters(struct dmr_engine *e);
 

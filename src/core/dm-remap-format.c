@@ -53,7 +53,8 @@ struct dmr_disk_super {
 	__le32 nr_prints;
 	__le64 main_start;
 	struct dmr_disk_print print[DMR_MAX_PRINTS];
-	u8 reserved[2072];
+	char options[DMR_OPTIONS_LEN];
+	u8 reserved[1816];
 } __packed;
 
 struct dmr_disk_entry {
@@ -281,6 +282,7 @@ void dmr_super_encode(const struct dmr_super *sb, unsigned int copy, void *block
 	d->activations = cpu_to_le64(sb->activations);
 	memcpy(d->identity, sb->identity, sizeof(d->identity));
 	memcpy(d->label, sb->label, sizeof(d->label));
+	memcpy(d->options, sb->options, sizeof(d->options));
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		d->counters[i] = cpu_to_le64(sb->counters[i]);
 	for (i = 0; i < DMR_NR_COPIES; i++) {
@@ -365,6 +367,9 @@ enum dmr_verdict dmr_super_decode(struct dmr_super *sb, int copy,
 	sb->activations = le64_to_cpu(d->activations);
 	memcpy(sb->identity, d->identity, sizeof(sb->identity));
 	memcpy(sb->label, d->label, sizeof(sb->label));
+	/* Not worth refusing a spare for. */
+	if (dmr_name_ok(d->options, sizeof(d->options)))
+		strscpy(sb->options, d->options, sizeof(sb->options));
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		sb->counters[i] = le64_to_cpu(d->counters[i]);
 	for (i = 0; i < DMR_NR_COPIES; i++) {

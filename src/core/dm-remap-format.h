@@ -39,6 +39,7 @@
 #define DMR_MIN_AREA_BLOCKS	16
 #define DMR_IDENTITY_LEN	128	/* with the terminating NUL */
 #define DMR_LABEL_LEN		64	/* with the terminating NUL */
+#define DMR_OPTIONS_LEN		256	/* with the terminating NUL */
 #define DMR_MAX_PRINTS		64
 #define DMR_MAX_PRINT_SECTORS	128
 
@@ -237,6 +238,7 @@ struct dmr_super {
 	struct dmr_print print[DMR_MAX_PRINTS];
 	char identity[DMR_IDENTITY_LEN];
 	char label[DMR_LABEL_LEN];
+	char options[DMR_OPTIONS_LEN];	/* how the tool is to open the pair */
 	u64 activations;
 	u64 counters[DMR_NR_COUNTERS];
 	struct dmr_layout layout;
@@ -284,7 +286,7 @@ unsigned int dmr_super_hints(const void *block, u64 at[DMR_NR_SUPERS]);
 /* The format version that a block claims; for the message about DMR_NEWER. */
 unsigned int dmr_block_version(const void *block);
 
-/* May @s be an identity or a label: printable ASCII without spaces? */
+/* May @s be an identity, a label or options: printable ASCII without spaces? */
 bool dmr_name_ok(const char *s, size_t size);
 
 /*--------------------------------------------------------------------

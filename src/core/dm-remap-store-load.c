@@ -298,9 +298,14 @@ static int check_format(const struct dmr_area *area, u64 len,
 				      DMR_IDENTITY_LEN)) ||
 		   !dmr_name_ok(area->label,
 				min_t(size_t, strlen(area->label) + 1,
-				      DMR_LABEL_LEN))) {
-		say(why, "identity and label: up to %u and %u printable characters, no spaces",
-		    DMR_IDENTITY_LEN - 1, DMR_LABEL_LEN - 1);
+				      DMR_LABEL_LEN)) ||
+		   (area->options &&
+		    !dmr_name_ok(area->options,
+				 min_t(size_t, strlen(area->options) + 1,
+				       DMR_OPTIONS_LEN)))) {
+		say(why, "identity, label and options: up to %u, %u and %u printable characters, no spaces",
+		    DMR_IDENTITY_LEN - 1, DMR_LABEL_LEN - 1,
+		    DMR_OPTIONS_LEN - 1);
 		r = -EINVAL;
 	}
 	return r;
@@ -329,6 +334,8 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 	sb->main_start = area->main_start;
 	strscpy(sb->identity, area->identity, sizeof(sb->identity));
 	strscpy(sb->label, area->label, sizeof(sb->label));
+	if (area->options)
+		strscpy(sb->options, area->options, sizeof(sb->options));
 	sb->hwm = min_t(u64, sb->layout.nr_tables, DMR_RUN_BLOCKS);
 
 	buf = kvzalloc(DMR_RUN_BLOCKS * DMR_BLOCK_SIZE, GFP_KERNEL);

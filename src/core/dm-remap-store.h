@@ -51,6 +51,7 @@ struct dmr_why {
  * @main_grown: main may be larger than was recorded, if it is known by its identity
  * @identity: what main is called (see the manual), or ""
  * @label: for format, or ""
+ * @options: for format, or NULL: how the tool is to open the pair
  */
 struct dmr_area {
 	u64 spare_start;
@@ -62,6 +63,7 @@ struct dmr_area {
 	bool main_grown;
 	const char *identity;
 	const char *label;
+	const char *options;
 };
 
 struct dmr_words {

@@ -145,8 +145,9 @@ static void emit_status(struct dmr_target *t, char *result, unsigned int maxlen)
 		DMEMIT(" main_start=%llu", sb->main_start);
 	else
 		DMEMIT(" main_start=-");
-	DMEMIT(" uuid=%pUb label=%s identity=%s", sb->uuid,
+	DMEMIT(" uuid=%pUb label=%s options=%s identity=%s", sb->uuid,
 	       sb->label[0] ? sb->label : "-",
+	       sb->options[0] ? sb->options : "-",
 	       sb->identity[0] ? sb->identity : "-");
 }
 
@@ -486,6 +487,13 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 	if (argc == 1 && !strcasecmp(argv[0], "accept_main")) {
 		mutex_lock(&t->lock);
 		r = t->suspended ? -EBUSY : dmr_engine_accept_main(&t->engine);
+		mutex_unlock(&t->lock);
+		return r;
+	}
+	if (argc <= 2 && !strcasecmp(argv[0], "options")) {
+		mutex_lock(&t->lock);
+		r = t->suspended ? -EBUSY :
+		    dmr_engine_set_options(&t->engine, argc == 2 ? argv[1] : "");
 		mutex_unlock(&t->lock);
 		return r;
 	}

@@ -25,6 +25,7 @@ static struct dmr_super sample(void)
 	sb.main_lbs = 512;
 	strcpy(sb.identity, "wwn-0x5000c500a1b2c3d4");
 	strcpy(sb.label, "backup-disk");
+	strcpy(sb.options, "breaker=100:60,low_water=1000");
 	sb.activations = 9;
 	sb.distrust[0].first = 5;
 	sb.distrust[1].first = 1ULL << 50;

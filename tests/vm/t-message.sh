@@ -17,7 +17,7 @@ t_status() {
 		writes_failed absorbed propagated rescued evacuated released replaced \
 		superblocks table_copies main_sectors spare_start spare_length \
 		main_gone main_changed passed_on main_lbs main_start \
-		activations uuid label identity; do
+		activations uuid label options identity; do
 		[[ $s == *" $name="[0-9a-z-]* ]] || fail "no $name in $s"
 	done
 	is mode=rw breaker=closed superblocks=3/3 table_copies=2/2 activations=1
@@ -331,4 +331,20 @@ t_track() {
 	ask track list | grep -qx "$((${at% 8} + 16)) 8" || fail "no third slot in $(ask track list)"
 	[ "$(ask track list | wc -l)" -ge 3 ] || fail "no table in $(ask track list)"
 	dmsetup resume remap
+}
+
+# A word for the tool, kept on the spare
+t_options() {
+	disk main 16
+	disk spare 8
+	remap /dev/main /dev/spare
+	is options=-
+	ask options breaker=5:6,low_water=7
+	is options=breaker=5:6,low_water=7
+	fails "Invalid argument" ask options "$(printf 'x%.0s' {1..256})"
+	dmsetup remove remap
+	remap /dev/main /dev/spare
+	is options=breaker=5:6,low_water=7
+	ask options
+	is options=-
 }

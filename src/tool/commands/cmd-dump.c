@@ -67,6 +67,7 @@ static struct json_object *dump_area(struct area *a)
 	add_u64(o, "main_start", sb->main_start);
 	add_str(o, "identity", sb->identity);
 	add_str(o, "label", sb->label);
+	add_str(o, "options", sb->options);
 	add_u64(o, "activations", sb->activations);
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		add_u64(c, counter_names[i], sb->counters[i]);
@@ -182,6 +183,10 @@ static const char *parse_super(struct json_object *o, struct dmr_super *sb)
 		return "identity";
 	if (!get_name(o, "label", sb->label, sizeof(sb->label)))
 		return "label";
+	/* Dumps of older versions have none. */
+	if (json_object_object_get_ex(o, "options", &c) &&
+	    !get_name(o, "options", sb->options, sizeof(sb->options)))
+		return "options";
 	if (!get_u64(o, "activations", INT64_MAX, &sb->activations))
 		return "activations";
 	if (!json_object_object_get_ex(o, "counters", &c))

@@ -306,6 +306,7 @@ int copy_begin(struct copier *c, const struct dmr_super *old,
 		.main_lbs = old->main_lbs,
 		.identity = old->identity,
 		.label = old->label,
+		.options = old->options,
 	};
 	struct dmr_super *sb = calloc(1, sizeof(*sb));
 	int r;
