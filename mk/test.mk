@@ -54,12 +54,9 @@ SCENARIOS = $(sort $(wildcard tests/sim/scenarios/*.txt tests/sim/cases/*.txt))
 SEED = 1
 SCHEDULES = 200000
 
-# A few under the sanitizers, many without.
 .PHONY: sim
 sim: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
-	@$(BUILD)/sim/sim-safe -x -f $(SCENARIOS)
-	@$(BUILD)/sim/sim-safe -j 2 -t 60 -s $(SEED) -n $$(($(SCHEDULES) / 100 + 1))
-	@$(BUILD)/sim/sim -j 2 -t 600 -s $(SEED) -n $(SCHEDULES)
+	@tests/sim/run $(SEED) $(SCHEDULES) $(SCENARIOS)
 
 # A crash after every I/O of each scenario, and of the recovery, with every pattern of
 # what is left; of a cut with more than 600 these and 150 random ones.

@@ -345,7 +345,7 @@ static int random_runs(u64 seed, u64 n, double limit, u32 jobs, bool no_shrink)
 	       (unsigned long long)sum.replaced,
 	       (unsigned long long)sum.reads, (unsigned long long)sum.errors,
 	       (unsigned long long)sum.refused);
-	printf("sim: %llu passed, %u failed\n", (unsigned long long)sum.done,
+	printf("sim: %llu lives, %u violations\n", (unsigned long long)sum.done,
 	       failed);
 	return failed ? 1 : 0;
 }
