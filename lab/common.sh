@@ -10,7 +10,9 @@
 #   kernels/<release>/lib/modules/<release>/   its modules, without drivers
 #                                              that a virtual machine never has
 #   kernels/<release>/usr/                     its headers, usable from here
+#   kernels/<release>/toolchain                link to the root that builds modules for it
 #   kernels/6.1, kernels/6.12, kernels/uml...  links to the newest <release>
+#   roots/<suite>-<name>/                      other releases of Debian, see lab/in-root
 #   zfs/<release>/*.ko                         ZFS modules
 #   guest/tools, guest/zfs                     programs for the guests only
 #   source/<version>/                          Debian's kernel source
