@@ -68,15 +68,16 @@ t_eight_writers() {
 	[ "$together" -le 3 ] || fail "$together of them end together: $(units burst)"
 }
 
+ended() { [[ ! -e /proc/$1 || $(sed 's/.*) //' "/proc/$1/stat") = Z* ]]; }
 failed_once() { [ "$(slow_get main failed)" -gt "$failed_before" ]; }
 
 # status, list and find do not wait for main while it examines bad blocks
 t_status_does_not_wait() {
-	local begun took job what failed_before
+	local job what failed_before
 	dying remap 20000
 	failed_before=$(slow_get main failed)
 	slow_bad main both +80000-80127
-	vmio burst "$R" 2 w:80000:128 >burst &
+	vmio burst "$R" 2 w:80000:128 >out &
 	job=$!
 	eventually 5 slow_waits main 1
 	# The request has failed, a retry is in service.
@@ -85,13 +86,12 @@ t_status_does_not_wait() {
 	eventually 5 slow_waits main 1
 	slow_set main error_ms=20000 stop=0
 	for what in status list "find 0 131072"; do
-		begun=${EPOCHREALTIME/./}
 		# shellcheck disable=SC2086 # words
-		timeout 10 vmio message remap 0 $what >/dev/null || fail "$what: no answer in 10 s"
-		took=$((${EPOCHREALTIME/./} - begun))
-		[ $took -lt 1000000 ] || fail "$what took $took us"
+		vmio message remap 0 $what >/dev/null &
+		eventually 2 ended $! || fail "$what waits for main"
 	done
-	timeout 10 dmsetup status remap >/dev/null || fail "dmsetup status: no answer"
+	dmsetup status remap >/dev/null &
+	eventually 2 ended $! || fail "dmsetup status waits for main"
 	slow_set main error_ms=0
 	wait $job
 }
@@ -101,7 +101,7 @@ t_suspend_during_retries() {
 	local begun took job
 	dying remap $E_MS
 	slow_bad main both +80000-80255
-	vmio burst "$R" 2 w:80000:256 >burst &
+	vmio burst "$R" 2 w:80000:256 >out &
 	job=$!
 	eventually 5 slow_waits main 1
 	begun=${EPOCHREALTIME/./}
@@ -110,7 +110,7 @@ t_suspend_during_retries() {
 	note "suspend took $((took / 1000)) ms, E is $E_MS ms"
 	dmsetup resume remap
 	wait $job
-	same ok "$(awk '{ print $4 }' burst)" "the write"
+	same ok "$(awk '{ print $4 }' out)" "the write"
 	vmio check "$R" 80000 256 2
 	[ $took -lt $((E_MS * 2600)) ] || fail "suspend took $took us"
 }
@@ -157,12 +157,12 @@ t_reset_costs_no_slots() {
 		ops+=("w:$((80000 + i * 4096)):2048")
 	done
 	slow_set main stop=1
-	vmio burst "$R" 3 "${ops[@]}" >burst &
+	vmio burst "$R" 3 "${ops[@]}" >out &
 	job=$!
 	eventually 5 slow_waits main 8
 	slow_set main reset=1 stop=0
 	wait $job
-	same 8 "$(grep -c ok burst)" "writes that succeeded"
+	same 8 "$(grep -c ok out)" "writes that succeeded"
 	same "$before" "$(field slots_used)" slots_used
 	vmio check "$R" 80000 2048 3
 }
