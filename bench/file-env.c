@@ -28,6 +28,13 @@ blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
 	return BLK_STS_OK;
 }
 
+u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev)
+{
+	(void)env;
+	(void)dev;
+	return 0;
+}
+
 void dmr_env_synchronize(struct dmr_env *env)
 {
 	(void)env;

@@ -27,6 +27,7 @@ struct mutex { int held; };
 #define mutex_unlock(m)		((m)->held-- == 1 ? (void)0 : abort())
 typedef struct { int held; } spinlock_t;
 typedef struct { int nr; } wait_queue_head_t;
+typedef struct { int counter; } atomic_t;
 #define wake_up(w)		((void)(w))
 #define this_cpu_inc(x)		((void)(x))
 #define __this_cpu_inc(x)	((void)(x))
