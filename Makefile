@@ -10,7 +10,8 @@ MAKEFLAGS += --no-builtin-rules
 BUILD := build
 CORE := src/core
 CORE_SRC := $(addprefix $(CORE)/dm-remap-,format.c store.c store-load.c index.c \
-	    engine.c engine-write.c engine-read.c engine-admin.c)
+	    engine.c engine-write.c engine-read.c \
+	    engine-examine.c engine-admin.c)
 # Format and store alone: what the tool needs.
 STORE_SRC := $(addprefix $(CORE)/dm-remap-,format.c store.c store-load.c)
 

@@ -41,7 +41,8 @@ $(BUILD)/unit/test-%: $(BUILD)/unit/tests/unit/test-%.o $(UNIT_OBJ)
 # The simulator: the core, with smaller limits, between disks that lie.
 
 SIM_SRC := $(CORE_SRC) $(SHIM_SRC) $(wildcard tests/sim/*.c) src/tool/copy/copy.c
-SIM_DEFINES := -DDMR_RUN_BLOCKS=2 -DDMR_MAX_STAGED=40 -DDMR_BATCH=8 -DMIN_BUCKETS=64U \
+SIM_DEFINES := -DDMR_RUN_BLOCKS=2 -DDMR_MAX_STAGED=40 -DDMR_BATCH=8 -DDMR_EXAM_BLOCKS=8 \
+	       -DDMR_COPY_BLOCKS=4 -DDMR_WINDOW=3 -DMIN_BUCKETS=64U \
 	       -DBATCH=16 -DGROUP=8U
 # The core's memory is given back when the power goes: see memory.c.
 SIM_CORE := -Dcalloc=sim_calloc -Drealloc=sim_realloc -Dfree=sim_free

@@ -4,18 +4,13 @@
  */
 #include "dm-remap-engine-private.h"
 
-static void *buf_of(struct dmr_engine *e, unsigned int i)
-{
-	return e->buf + i * DMR_BLOCK_SIZE;
-}
-
 static unsigned int clip(const struct dmr_engine *e, u64 block, u64 nr)
 {
 	u64 end = DIV_ROUND_UP(e->main_sectors, DMR_BLOCK_SECTORS);
 
 	if (block >= end)
 		return 0;
-	return min_t(u64, min_t(u64, nr, end - block), DMR_BATCH);
+	return min_t(u64, min_t(u64, nr, end - block), DMR_COPY_BLOCKS);
 }
 
 /*--------------------------------------------------------------------
@@ -23,55 +18,70 @@ static unsigned int clip(const struct dmr_engine *e, u64 block, u64 nr)
  *--------------------------------------------------------------------
  */
 
-static int to_spare(struct dmr_engine *e, u64 block, u64 nr, bool copy,
-		    struct dmr_tally *tally)
+/*
+ * Make blocks known bad that are not on the spare yet, or only in part, and take
+ * them into x->piece. Return: false if the spare is full.
+ */
+static bool mark_blocks(struct dmr_engine *e, struct dmr_exam *x, u64 block,
+			unsigned int nr, bool copy, struct dmr_tally *tally)
 {
-	unsigned int i, n = 0;
-	bool full = false;
 	struct dmr_piece *p;
-	u8 all, there;
-	int r;
+	unsigned int i;
 
-	if (e->mode != DMR_MODE_RW)
-		return -EROFS;
-	if (!dmr_main_alive(e))
-		return -EIO;
-	dmr_store_begin(&e->store);
-	nr = clip(e, block, nr);
-	for (i = 0; i < nr && !full; i++) {
-		p = &e->piece[n];
-		*p = (struct dmr_piece) { .block = block + i };
+	x->releases = e->releases;
+	for (i = 0; i < nr; i++) {
+		p = &x->piece[x->nr];
+		*p = (struct dmr_piece) { .block = block + i, .failed = true };
 		p->slot = dmr_find(e, p->block, &p->word);
-		all = dmr_block_mask(e, p->block);
-		there = dmr_word_valid(p->word) | dmr_word_lost(p->word);
-		if (p->slot < DMR_VIRTUAL_SLOT && (!copy || there == all)) {
+		if (p->slot < DMR_VIRTUAL_SLOT &&
+		    (!copy || dmr_word_all(p->word) ==
+			      dmr_block_mask(e, p->block))) {
 			tally->skipped++;
 			continue;
 		}
 		dmr_mark(e, p, false);
-		if (p->slot < DMR_VIRTUAL_SLOT)
-			n++;
-		else
-			full = true;
+		if (p->slot >= DMR_VIRTUAL_SLOT)
+			return false;
+		x->nr++;
 	}
-	if (n) {
-		if (copy)
-			dmr_env_drain(e->env);
-		dmr_save_pieces(e, n, copy ? 1 : 0, DMR_EVACUATED);
-		r = dmr_commit(e);
-		if (r)
-			return r;
+	return true;
+}
+
+static int to_spare(struct dmr_engine *e, u64 block, u64 nr, bool copy,
+		    struct dmr_tally *tally)
+{
+	struct dmr_exam *x = &e->admin;
+	struct dmr_piece *p;
+	bool room;
+	int r;
+
+	dmr_exam_start(x, NULL);
+	if (!dmr_main_alive(e, x))
+		return e->mode == DMR_MODE_RW ? -EIO : -EROFS;
+	dmr_env_lock(e->env);
+	if (e->mode != DMR_MODE_RW) {
+		dmr_env_unlock(e->env);
+		return -EROFS;
 	}
-	for (i = 0; i < n; i++) {
-		p = &e->piece[i];
-		all = dmr_block_mask(e, p->block);
-		there = dmr_word_valid(p->word) | p->mask;
-		if (!copy || there == all)
+	room = mark_blocks(e, x, block, clip(e, block, nr), copy, tally);
+	if (x->nr && copy) {
+		dmr_env_unlock(e->env);
+		dmr_copy_from_main(e, x, 1, true, true);
+		dmr_env_lock(e->env);
+	}
+	dmr_store_begin(&e->store);
+	dmr_save(e, x, DMR_EVACUATED);
+	r = dmr_commit(e);
+	for (p = x->piece; !r && p < &x->piece[x->nr]; p++) {
+		u8 there = dmr_word_valid(p->word) | p->good;
+
+		if (!copy || there == dmr_block_mask(e, p->block))
 			tally->done++;
 		else
 			tally->failed++;
 	}
-	return full ? -ENOSPC : 0;
+	dmr_env_unlock(e->env);
+	return r ?: room ? 0 : -ENOSPC;
 }
 
 int dmr_engine_evacuate(struct dmr_engine *e, u64 block, u64 nr,
@@ -95,27 +105,35 @@ static blk_status_t main_io(struct dmr_engine *e, struct dmr_piece *p,
 			    blk_opf_t opf, u8 mask, void *buf)
 {
 	return dmr_masked_io(e, DMR_MAIN, opf,
-			     p->block << DMR_BLOCK_SECTOR_SHIFT, mask, buf);
+			     p->block << DMR_BLOCK_SECTOR_SHIFT, mask, buf,
+			     NULL);
 }
 
-/* Copy what the slot has to main; p->good tells whether that went well. */
-static void copy_back(struct dmr_engine *e, unsigned int n)
+/*
+ * Copy what the slots have to main. On return p->good tells whether that went well,
+ * and p->failed whether it was main that did not.
+ */
+static void copy_back(struct dmr_engine *e, struct dmr_exam *x)
 {
 	struct dmr_piece *p;
 	unsigned int i;
 	void *buf;
 	u8 valid;
 
-	for (i = 0; i < n; i++) {
-		p = &e->piece[i];
-		buf = buf_of(e, i);
+	for (i = 0; i < x->nr && !dmr_env_stopping(e->env); i++) {
+		p = &x->piece[i];
+		buf = dmr_exam_buf(x, i);
 		valid = dmr_word_valid(p->word);
-		p->good = valid &&
+		p->good = !valid ||
 			  dmr_masked_io(e, DMR_SPARE, REQ_OP_READ,
 					dmr_store_slot_sector(&e->store,
 							      p->slot),
-					valid, buf) == BLK_STS_OK &&
-			  main_io(e, p, REQ_OP_WRITE, valid, buf) == BLK_STS_OK;
+					valid, buf, NULL) == BLK_STS_OK;
+		if (!p->good || !valid)
+			continue;
+		p->failed = main_io(e, p, REQ_OP_WRITE, valid, buf) !=
+			    BLK_STS_OK;
+		p->good = !p->failed;
 	}
 }
 
@@ -130,84 +148,105 @@ static bool same(const void *a, const void *b, u8 mask)
 }
 
 /* Does main read well, all of the block, and with what was copied back? */
-static bool verified(struct dmr_engine *e, unsigned int i)
+static void verify(struct dmr_engine *e, struct dmr_exam *x)
 {
-	struct dmr_piece *p = &e->piece[i];
+	struct dmr_piece *p;
+	unsigned int i;
 
-	return main_io(e, p, REQ_OP_READ, dmr_block_mask(e, p->block),
-		       e->verify) == BLK_STS_OK &&
-	       same(buf_of(e, i), e->verify, dmr_word_valid(p->word));
+	for (i = 0; i < x->nr; i++) {
+		p = &x->piece[i];
+		if (dmr_env_stopping(e->env))
+			p->good = 0;
+		if (!p->good)
+			continue;
+		p->failed = main_io(e, p, REQ_OP_READ,
+				    dmr_block_mask(e, p->block),
+				    x->probe) != BLK_STS_OK ||
+			    !same(dmr_exam_buf(x, i), x->probe,
+				  dmr_word_valid(p->word));
+		p->good = !p->failed;
+	}
 }
 
-/* Collect the blocks of a range that may be released into e->piece. */
-static unsigned int collect(struct dmr_engine *e, u64 block, unsigned int nr,
-			    bool only_known_bad, struct dmr_tally *tally)
+/*
+ * Collect the blocks of a range that may be released into x->piece. From here on,
+ * a write to a block with data on the spare ends its release.
+ */
+static void collect(struct dmr_engine *e, struct dmr_exam *x, u64 block,
+		    unsigned int nr, enum dmr_which which,
+		    struct dmr_tally *tally)
 {
-	unsigned int i, n = 0;
 	struct dmr_piece *p;
+	unsigned int i;
+	u8 valid;
 
 	for (i = 0; i < nr; i++) {
-		p = &e->piece[n];
+		p = &x->piece[x->nr];
 		*p = (struct dmr_piece) { .block = block + i };
 		p->slot = dmr_find(e, p->block, &p->word);
+		valid = dmr_word_valid(p->word);
 		if (p->slot == DMR_NO_SLOT ||
-		    (only_known_bad && dmr_word_valid(p->word)))
+		    (which == DMR_KNOWN_BAD && valid) ||
+		    (which == DMR_UNPROVEN && !(p->word & DMR_WORD_UNPROVEN))) {
 			tally->skipped++;
-		else if (dmr_word_lost(p->word))
+			continue;
+		}
+		if (dmr_word_lost(p->word)) {
 			tally->failed++;
-		else
-			n++;
+			continue;
+		}
+		x->nr++;
+		if (valid)
+			dmr_store_set(&e->store, p->slot,
+				      p->word | DMR_WORD_BUSY);
 	}
-	return n;
 }
 
-int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
-		       bool only_known_bad, struct dmr_tally *tally)
+/* Has the block been written to, or moved, since it was collected? */
+static bool has_changed(struct dmr_engine *e, const struct dmr_piece *p)
+{
+	u64 word = p->word;
+
+	if (dmr_word_valid(word))
+		word |= DMR_WORD_BUSY;
+	return dmr_store_word(&e->store, p->slot) != word;
+}
+
+/* Decide what becomes of the blocks, and stage it. */
+static void stage_release(struct dmr_engine *e, struct dmr_exam *x)
 {
 	struct dmr_store *store = &e->store;
 	struct dmr_piece *p;
-	unsigned int i, n;
-	bool copied = false, flushed = true;
-	u32 errors;
+
+	for (p = x->piece; p < &x->piece[x->nr]; p++) {
+		if (has_changed(e, p)) {
+			p->good = 0;
+			continue;
+		}
+		if (p->good) {
+			if (p->slot < DMR_VIRTUAL_SLOT)
+				dmr_store_stage(store, p->slot, 0);
+			continue;
+		}
+		dmr_store_set(store, p->slot, p->word);
+		/* Now it has been tried. */
+		if (p->failed && (p->word & DMR_WORD_UNPROVEN))
+			dmr_store_stage(store, p->slot,
+					p->word & ~DMR_WORD_UNPROVEN);
+	}
+}
+
+static int finish_release(struct dmr_engine *e, struct dmr_exam *x,
+			  struct dmr_tally *tally)
+{
+	struct dmr_store *store = &e->store;
+	struct dmr_piece *p;
 	int r;
 
-	if (e->mode != DMR_MODE_RW)
-		return -EROFS;
-	n = collect(e, block, clip(e, block, nr), only_known_bad, tally);
-	if (!n)
-		return 0;
-
-	/* From here on, writes to blocks with data on the spare wait for us. */
-	for (i = 0; i < n; i++) {
-		p = &e->piece[i];
-		if (!dmr_word_valid(p->word))
-			continue;
-		dmr_store_set(store, p->slot, p->word | DMR_WORD_BUSY);
-		copied = true;
-	}
-	if (copied) {
-		dmr_env_drain(e->env);
-		errors = dmr_env_flush_errors(e->env, DMR_MAIN);
-		copy_back(e, n);
-		flushed = dmr_env_flush(e->env, DMR_MAIN) == BLK_STS_OK &&
-			  errors == dmr_env_flush_errors(e->env, DMR_MAIN);
-	}
-	for (i = 0; i < n; i++) {
-		p = &e->piece[i];
-		if (dmr_word_valid(p->word))
-			p->good = p->good && flushed && verified(e, i);
-		else
-			p->good = verified(e, i);
-		if (!p->good)
-			dmr_store_set(store, p->slot, p->word);
-		else if (p->slot < DMR_VIRTUAL_SLOT)
-			dmr_store_stage(store, p->slot, 0);
-	}
-
+	stage_release(e, x);
 	/* Main has the data; not before this is durable will it be read there. */
 	r = dmr_commit(e);
-	for (i = 0; i < n; i++) {
-		p = &e->piece[i];
+	for (p = x->piece; p < &x->piece[x->nr]; p++) {
 		if (!p->good || (r && p->slot < DMR_VIRTUAL_SLOT)) {
 			tally->failed++;
 			if (p->good && r != -EIO)	/* not even tried */
@@ -215,17 +254,54 @@ int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
 			continue;
 		}
 		dmr_index_remove(&e->index, p->block, p->slot);
+		e->releases++;
 		tally->done++;
 		if (dmr_word_valid(p->word))
 			dmr_count(e, DMR_RELEASED, 1);
 	}
 	/* Reads may still be on their way to the slots, lookups to the words. */
-	dmr_env_drain(e->env);
-	for (i = 0; i < n; i++) {
-		p = &e->piece[i];
+	dmr_env_drain(e->env, DMR_SPARE);
+	for (p = x->piece; p < &x->piece[x->nr]; p++)
 		if (p->good && p->slot >= DMR_VIRTUAL_SLOT)
 			dmr_store_set(store, p->slot, 0);
+	return r;
+}
+
+int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
+		       enum dmr_which which, struct dmr_tally *tally)
+{
+	struct dmr_exam *x = &e->admin;
+	struct dmr_piece *p;
+	bool copied = false;
+	u32 errors;
+	int r = 0;
+
+	dmr_exam_start(x, NULL);
+	dmr_env_lock(e->env);
+	if (e->mode == DMR_MODE_RW)
+		collect(e, x, block, clip(e, block, nr), which, tally);
+	else
+		r = -EROFS;
+	dmr_env_unlock(e->env);
+	if (!x->nr)
+		return r;
+
+	for (p = x->piece; p < &x->piece[x->nr]; p++)
+		copied |= dmr_word_valid(p->word);
+	/* Writes that are on their way to the slots must be in the copy. */
+	if (copied)
+		dmr_env_drain(e->env, DMR_SPARE);
+	errors = dmr_env_flush_errors(e->env, DMR_MAIN);
+	copy_back(e, x);
+	if (copied && (dmr_env_flush(e->env, DMR_MAIN) != BLK_STS_OK ||
+		       dmr_env_flush_errors(e->env, DMR_MAIN) != errors)) {
+		for (p = x->piece; p < &x->piece[x->nr]; p++)
+			p->good = 0;
 	}
+	verify(e, x);
+	dmr_env_lock(e->env);
+	r = finish_release(e, x, tally);
+	dmr_env_unlock(e->env);
 	return r;
 }
 

@@ -69,58 +69,75 @@ u8 dmr_block_mask(const struct dmr_engine *e, u64 block)
 					e->main_sectors - sector));
 }
 
-unsigned int dmr_cut(struct dmr_engine *e, struct dmr_req *req, u32 *done)
+unsigned int dmr_cut(const struct dmr_req *req, struct dmr_piece *piece,
+		     unsigned int max)
 {
+	u32 done = req->done;
 	unsigned int n;
 
-	for (n = 0; n < DMR_BATCH && *done < req->sectors; n++) {
-		struct dmr_piece *p = &e->piece[n];
-		u64 sector = req->sector + *done;
+	for (n = 0; n < max && done < req->sectors; n++) {
+		u64 sector = req->sector + done;
 		u32 offset = sector & (DMR_BLOCK_SECTORS - 1);
 		u32 sectors = min_t(u32, DMR_BLOCK_SECTORS - offset,
-				    req->sectors - *done);
+				    req->sectors - done);
 
-		*p = (struct dmr_piece) {
-			.req = req,
+		piece[n] = (struct dmr_piece) {
 			.block = sector >> DMR_BLOCK_SECTOR_SHIFT,
 			.sector = sector,
 			.sectors = sectors,
-			.req_sector = *done,
+			.req_sector = done,
 			.mask = dmr_sector_mask(sector, sectors),
 			.slot = DMR_NO_SLOT,
 		};
-		*done += sectors;
+		done += sectors;
 	}
 	return n;
 }
 
-blk_status_t dmr_masked_io(struct dmr_engine *e, enum dmr_dev dev,
-			   blk_opf_t opf, u64 first_sector, u8 mask, void *buf)
+unsigned int dmr_runs(struct dmr_io *io, const struct dmr_io *whole, u8 mask)
 {
-	struct dmr_io io[DMR_BLOCK_SECTORS / 2];
 	unsigned int i, n = 0;
 	bool in_run = false;
 
 	for (i = 0; i < DMR_BLOCK_SECTORS; i++) {
 		bool bit = mask & BIT(i);
 
-		if (bit && in_run)
+		if (bit && in_run) {
 			io[n - 1].sectors++;
-		else if (bit)
-			io[n++] = (struct dmr_io) {
-				.dev = dev,
-				.opf = opf,
-				.sector = first_sector + i,
-				.sectors = 1,
-				.buf = buf + (i << 9),
-			};
+		} else if (bit) {
+			io[n] = *whole;
+			io[n].sector += i;
+			io[n].req_sector += i;
+			io[n].sectors = 1;
+			if (whole->buf)
+				io[n].buf += i << 9;
+			n++;
+		}
 		in_run = bit;
 	}
+	return n;
+}
+
+blk_status_t dmr_masked_io(struct dmr_engine *e, enum dmr_dev dev,
+			   blk_opf_t opf, u64 first_sector, u8 mask, void *buf,
+			   u32 *ms)
+{
+	struct dmr_io io[DMR_MAX_RUNS], whole = {
+		.dev = dev,
+		.opf = opf,
+		.sector = first_sector,
+		.buf = buf,
+	};
+	unsigned int i, n = dmr_runs(io, &whole, mask);
+
 	if (n)
 		dmr_env_io(e->env, io, n);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		if (ms)
+			*ms = io[i].ms;
 		if (io[i].status != BLK_STS_OK)
 			return io[i].status;
+	}
 	return BLK_STS_OK;
 }
 
@@ -174,29 +191,40 @@ static void degrade(struct dmr_engine *e, enum dmr_mode mode, const char *what)
 	dmr_env_event(e->env);
 }
 
-void dmr_spare_failed(struct dmr_engine *e, const char *what)
+/* Dead is a spare of which no superblock can be read. */
+static bool spare_answers(struct dmr_engine *e)
 {
 	struct dmr_io io = {
 		.dev = DMR_SPARE,
 		.opf = REQ_OP_READ,
 		.sectors = DMR_BLOCK_SECTORS,
-		.buf = e->verify,
+		.buf = e->buf,
 	};
 	unsigned int copy;
 
-	/* Dead is a spare of which no superblock can be read. */
-	if (dmr_env_present(e->env, DMR_SPARE)) {
-		for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
-			io.sector = dmr_layout_super(&e->store.sb.layout,
-						     copy) <<
-				    DMR_BLOCK_SECTOR_SHIFT;
-			dmr_env_io(e->env, &io, 1);
-			if (io.status == BLK_STS_OK) {
-				degrade(e, DMR_MODE_RO, what);
-				return;
-			}
-		}
+	if (!dmr_env_present(e->env, DMR_SPARE))
+		return false;
+	for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
+		io.sector = dmr_layout_super(&e->store.sb.layout, copy) <<
+			    DMR_BLOCK_SECTOR_SHIFT;
+		dmr_env_io(e->env, &io, 1);
+		if (io.status == BLK_STS_OK)
+			return true;
 	}
+	return false;
+}
+
+void dmr_spare_failed(struct dmr_engine *e, const char *what)
+{
+	if (e->mode == DMR_MODE_FAIL)
+		return;
+	if (spare_answers(e)) {
+		degrade(e, DMR_MODE_RO, what);
+		return;
+	}
+	/* What callers have not flushed yet is gone, too. */
+	if (e->index.count)
+		dmr_env_owe(e->env, DMR_SPARE);
 	degrade(e, DMR_MODE_FAIL, "the spare device is gone");
 }
 
@@ -212,37 +240,10 @@ void dmr_engine_note_main(struct dmr_engine *e, bool here)
 	dmr_env_event(e->env);
 }
 
-/*
- * A block that worked lately is asked first, then some others: one that reads
- * is enough. A dead disk or a pulled cable answers none.
- */
-static bool main_answers(struct dmr_engine *e)
+void dmr_engine_check_spare(struct dmr_engine *e)
 {
-	u64 last = (e->main_sectors - 1) >> DMR_BLOCK_SECTOR_SHIFT;
-	u64 good, block[4] = { 0, 0, last / 2, last };
-	unsigned int i = 1;
-
-	if (!dmr_env_present(e->env, DMR_MAIN))
-		return false;
-	if (dmr_env_last_good(e->env, &good)) {
-		block[0] = good >> DMR_BLOCK_SECTOR_SHIFT;
-		i = 0;
-	}
-	for (; i < ARRAY_SIZE(block); i++)
-		if (dmr_masked_io(e, DMR_MAIN, REQ_OP_READ,
-				  block[i] << DMR_BLOCK_SECTOR_SHIFT,
-				  dmr_block_mask(e, block[i]),
-				  e->verify) == BLK_STS_OK)
-			return true;
-	return false;
-}
-
-bool dmr_main_alive(struct dmr_engine *e)
-{
-	bool alive = main_answers(e);
-
-	dmr_engine_note_main(e, alive);
-	return alive;
+	if (e->active && e->mode != DMR_MODE_FAIL && !spare_answers(e))
+		degrade(e, DMR_MODE_FAIL, "the spare device is gone");
 }
 
 bool dmr_breaker_admits(struct dmr_engine *e, u32 nr)
@@ -251,6 +252,9 @@ bool dmr_breaker_admits(struct dmr_engine *e, u32 nr)
 
 	if (!e->tuning.breaker_count)
 		return true;
+	/* It was opened while an examination was under way. */
+	if (e->breaker_open)
+		return false;
 	if (!e->breaker_remaps ||
 	    now - e->breaker_since >= e->tuning.breaker_seconds) {
 		e->breaker_since = now;
@@ -266,6 +270,20 @@ bool dmr_breaker_admits(struct dmr_engine *e, u32 nr)
 		return false;
 	}
 	e->breaker_remaps += nr;
+	return true;
+}
+
+bool dmr_breaker_lets_try(struct dmr_engine *e, bool *probe)
+{
+	u64 now = dmr_env_seconds(e->env);
+
+	*probe = false;
+	if (!e->breaker_open)
+		return true;
+	if (now - e->breaker_since < e->tuning.breaker_seconds)
+		return false;
+	e->breaker_since = now;
+	*probe = true;
 	return true;
 }
 
@@ -312,12 +330,6 @@ bool dmr_must_commit(const struct dmr_engine *e)
 	return e->store.nr_staged + 2 * DMR_BATCH > DMR_MAX_STAGED;
 }
 
-/* The sectors that are not on main. */
-static u8 all_of(u64 word)
-{
-	return dmr_word_valid(word) | dmr_word_lost(word);
-}
-
 /*
  * The commit failed half-way: at the next load, the old or the new version of
  * each entry will be found. Until then, what differs between the two is
@@ -340,7 +352,8 @@ static void doubt(struct dmr_engine *e)
 		if (dmr_word_state(w) == DMR_FREE) {
 			dmr_store_set(store, slot,
 				      dmr_word(dmr_word_block(now), DMR_LIVE, 0,
-					       all_of(now), dmr_word_gen(now)));
+					       dmr_word_all(now), dmr_word_gen(now)) |
+				      (now & DMR_WORD_UNPROVEN));
 			continue;
 		}
 		old = dmr_index_find(&e->index, dmr_word_block(w), &old_word);
@@ -351,17 +364,20 @@ static void doubt(struct dmr_engine *e)
 				      dmr_word(dmr_word_block(w), DMR_LIVE,
 					       dmr_word_valid(now) & ~changed,
 					       dmr_word_lost(now) | changed,
-					       dmr_word_gen(now)));
+					       dmr_word_gen(now)) |
+				      (w & DMR_WORD_UNPROVEN));
 		} else if (old == DMR_NO_SLOT) {
 			dmr_store_set(store, slot,
 				      dmr_word(dmr_word_block(w), DMR_LIVE, 0,
-					       all_of(w), dmr_word_gen(w)));
+					       dmr_word_all(w), dmr_word_gen(w)) |
+				      (w & DMR_WORD_UNPROVEN));
 			dmr_index_insert(&e->index, dmr_word_block(w), slot);
 		} else {
 			dmr_store_set(store, old,
 				      dmr_word(dmr_word_block(w), DMR_LIVE, 0,
-					       all_of(w) | all_of(old_word),
-					       dmr_word_gen(old_word)));
+					       dmr_word_all(w) | dmr_word_all(old_word),
+					       dmr_word_gen(old_word)) |
+				      (old_word & DMR_WORD_UNPROVEN));
 		}
 	}
 }
@@ -454,37 +470,62 @@ void dmr_settle(struct dmr_engine *e, struct list_head *batch)
 	}
 }
 
-void dmr_engine_run(struct dmr_engine *e, struct list_head *reqs)
+void dmr_finish(struct dmr_engine *e, struct dmr_req *req)
+{
+	if (req->status != BLK_STS_OK) {
+		dmr_count(e, DMR_PROPAGATED, 1);
+		/* What cannot be read is known bad. */
+		if (req->op != REQ_OP_READ)
+			atomic64_inc(&e->passed_on);
+		dmr_env_log(e->env, DMR_LOG_WARN,
+			    "%s error passed on: sectors %llu+%u",
+			    req->op == REQ_OP_READ ? "read" : "write",
+			    req->sector, req->sectors);
+	}
+	dmr_env_complete(e->env, req, req->status);
+}
+
+void dmr_engine_run(struct dmr_engine *e, struct list_head *reqs,
+		    struct list_head *exams)
 {
 	struct dmr_req *req, *next;
+	struct dmr_exam *x;
 	LIST_HEAD(batch);
 
 	dmr_store_begin(&e->store);
+	while (!list_empty(exams)) {
+		x = list_first_entry(exams, struct dmr_exam, list);
+		list_del(&x->list);
+		list_add_tail(&x->req->list, &batch);
+		e->main_retries += x->retries;
+		x->retries = 0;
+		if (x->req->op == REQ_OP_READ)
+			dmr_settle_read(e, x);
+		else
+			dmr_settle_write(e, x, &batch);
+	}
 	while (!list_empty(reqs)) {
 		req = list_first_entry(reqs, struct dmr_req, list);
 		list_move_tail(&req->list, &batch);
+		req->exam = NULL;
+		req->done = 0;
 		req->status = BLK_STS_OK;
 		req->staged = false;
 		if (req->op == REQ_OP_READ)
-			dmr_read_req(e, req, &batch);
+			dmr_read_req(e, req);
 		else
 			dmr_write_req(e, req, &batch);
 	}
 	dmr_settle(e, &batch);
 
 	list_for_each_entry_safe(req, next, &batch, list) {
-		if (req->status != BLK_STS_OK) {
-			dmr_count(e, DMR_PROPAGATED, 1);
-			/* What cannot be read is known bad. */
-			if (req->op != REQ_OP_READ)
-				atomic64_inc(&e->passed_on);
-			dmr_env_log(e->env, DMR_LOG_WARN,
-				    "%s error passed on: sectors %llu+%u",
-				    req->op == REQ_OP_READ ? "read" : "write",
-				    req->sector, req->sectors);
-		}
 		list_del(&req->list);
-		dmr_env_complete(e->env, req, req->status);
+		if (req->exam)
+			dmr_env_settled(e->env, req->exam);
+		else if (req->status == BLK_STS_OK && req->done < req->sectors)
+			dmr_env_examine(e->env, req);
+		else
+			dmr_finish(e, req);
 	}
 
 	if (e->mode == DMR_MODE_RW && dmr_store_wants_extension(&e->store) &&
@@ -505,9 +546,8 @@ int dmr_engine_init(struct dmr_engine *e, struct dmr_env *env,
 	e->env = env;
 	e->tuning = *tuning;
 	e->main_sectors = main_sectors;
-	e->buf = kvcalloc(DMR_BATCH, DMR_BLOCK_SIZE, GFP_KERNEL);
-	e->verify = kvzalloc(DMR_BLOCK_SIZE, GFP_KERNEL);
-	return e->buf && e->verify ? 0 : -ENOMEM;
+	e->buf = kvzalloc(DMR_BLOCK_SIZE, GFP_KERNEL);
+	return e->buf ? dmr_exam_init(&e->admin) : -ENOMEM;
 }
 
 void dmr_engine_deactivate(struct dmr_engine *e)
@@ -521,10 +561,9 @@ void dmr_engine_deactivate(struct dmr_engine *e)
 void dmr_engine_exit(struct dmr_engine *e)
 {
 	dmr_engine_deactivate(e);
+	dmr_exam_exit(&e->admin);
 	kvfree(e->buf);
-	kvfree(e->verify);
 	e->buf = NULL;
-	e->verify = NULL;
 }
 
 /* Two live entries for one block: a crash came between a move's two commits. */
@@ -624,7 +663,7 @@ static bool main_has_changed(struct dmr_engine *e, const struct dmr_super *sb)
 				.dev = DMR_MAIN,
 				.opf = REQ_OP_READ,
 				.sector = p->sector + done,
-				.buf = e->verify,
+				.buf = e->buf,
 			};
 
 			n = min_t(u32, p->sectors - done, DMR_BLOCK_SECTORS);
@@ -632,7 +671,7 @@ static bool main_has_changed(struct dmr_engine *e, const struct dmr_super *sb)
 			dmr_env_io(e->env, &io, 1);
 			if (io.status != BLK_STS_OK)
 				break;
-			crc = crc32c(crc, e->verify, n << 9);
+			crc = crc32c(crc, e->buf, n << 9);
 		}
 		if (done < p->sectors || ~crc == p->crc)
 			continue;
@@ -644,11 +683,8 @@ static bool main_has_changed(struct dmr_engine *e, const struct dmr_super *sb)
 	return false;
 }
 
-int dmr_engine_accept_main(struct dmr_engine *e)
+static int accept_change(struct dmr_engine *e)
 {
-	/* It may have come back without an error that makes anybody look. */
-	if (!dmr_main_alive(e))
-		return -EIO;
 	if (!(e->store.sb.main_flags & DMR_MAIN_CHANGED))
 		return 0;
 	if (e->mode != DMR_MODE_RW)
@@ -673,6 +709,20 @@ int dmr_engine_set_options(struct dmr_engine *e, const char *options)
 		return 0;
 	dmr_spare_failed(e, "the superblocks cannot be written");
 	return -EIO;
+}
+
+int dmr_engine_accept_main(struct dmr_engine *e)
+{
+	int r;
+
+	/* It may have come back without an error that makes anybody look. */
+	dmr_exam_start(&e->admin, NULL);
+	if (!dmr_main_alive(e, &e->admin))
+		return -EIO;
+	dmr_env_lock(e->env);
+	r = accept_change(e);
+	dmr_env_unlock(e->env);
+	return r;
 }
 
 int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
@@ -710,7 +760,8 @@ int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 		dmr_env_log(e->env, DMR_LOG_WARN,
 			    "%u blocks of the slot table were repaired from their other copy",
 			    store->repaired);
-	e->active = true;
+	/* Whoever sees it sees store and index. */
+	smp_store_release(&e->active, true);
 	if (e->mode != DMR_MODE_RW)
 		return 0;
 	if (dmr_store_commit(store) || dmr_store_write_super(store))

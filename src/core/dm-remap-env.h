@@ -35,6 +35,7 @@
 #endif
 
 struct dmr_env;
+struct dmr_exam;
 
 enum dmr_dev {
 	DMR_MAIN,	/* sectors count from the start of the main device */
@@ -50,27 +51,38 @@ enum dmr_from {
 
 /**
  * struct dmr_req - one I/O of a caller that the engine has to settle
- * @list: for the queue; the engine may use it until it completes the request
+ * @list: for the queues; the engine may use it until it completes the request
  * @sector: first sector on the main device
  * @sectors: length; never 0
+ * @done: sectors from the start that are settled; 0 when the request is new
  * @op: REQ_OP_READ, REQ_OP_WRITE or REQ_OP_WRITE_ZEROES
- * @fua: a write must be durable when it completes
  * @from: who could not serve it
- * @error: the error to hand on if the request cannot be saved
+ * @fua: a write must be durable when it completes
+ * @slow: main took DMR_SLOW_MS or longer to fail it
  * @staged: the engine's: acknowledge only after the commit
+ * @error: the error to hand on if the request cannot be saved
  * @status: the engine's: how it is going to end
+ * @flush_errors: dmr_env_flush_errors() of main when the write was sent there first
+ * @exam: the engine's: the examination that the request is in, or NULL
  */
 struct dmr_req {
 	struct list_head list;
 	u64 sector;
 	u32 sectors;
+	u32 done;
 	enum req_op op;
 	u8 from;
 	bool fua;
+	bool slow;
 	bool staged;
 	blk_status_t error;
 	blk_status_t status;
+	u32 flush_errors;
+	struct dmr_exam *exam;
 };
+
+/* An error that takes as long as this (milliseconds) is a slow one. */
+#define DMR_SLOW_MS	200
 
 /**
  * struct dmr_io - one read or write that the engine or the store makes
@@ -82,6 +94,7 @@ struct dmr_req {
  * @req: if @buf is NULL: the data is that of this request ...
  * @req_sector: ... from this sector of it on. Zeroes for a write-zeroes.
  * @status: result
+ * @ms: result: how long it took, in milliseconds
  * @waiter: for dmr_env_io() itself
  */
 struct dmr_io {
@@ -93,6 +106,8 @@ struct dmr_io {
 	struct dmr_req *req;
 	void *buf;
 	void *waiter;
+	u64 started;		/* for dmr_env_io() itself */
+	u32 ms;
 	blk_status_t status;
 };
 
@@ -100,7 +115,9 @@ struct dmr_io {
  * dmr_env_io() - run I/Os and wait for all of them
  *
  * They may be carried out at once and in any order. A write is durable on
- * return if it has REQ_FUA. Never fails as such: look at each @status.
+ * return if it has REQ_FUA; if the device has no FUA of its own, the writes are
+ * followed by a flush, whose failure is theirs, see dmr_env_flush(). Never fails
+ * as such: look at each @status.
  * Context: may sleep. Makes progress under memory pressure.
  */
 void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr);
@@ -109,29 +126,72 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr);
  * dmr_env_flush() - make all completed writes to a device durable
  *
  * If it fails, any of what was not durable yet may be lost, also if the next flush
- * succeeds: what was written must be written again, or taken for lost.
+ * succeeds: what was written must be written again, or taken for lost. It may be
+ * what callers wrote, so their next flush of the device fails, too: dmr_env_owe().
  * Context: may sleep.
  */
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev);
 
+/*
+ * The same, for a caller who is told the result: that of an earlier flush, if one is
+ * owed. @errors: dmr_env_flush_errors() before his write was sent. If one has failed
+ * since, it may have lost the write.
+ */
+blk_status_t dmr_env_flush_for_caller(struct dmr_env *env, enum dmr_dev dev,
+				      u32 errors);
+
 /**
  * dmr_env_flush_errors() - how many flushes of a device have failed, wrapping around
  *
- * Those of callers, too, and of FUA writes to a device that has no FUA of its own. A
- * flush makes durable what was written before it only if none has failed since then.
+ * Those of callers, too. A flush makes durable what was written before it only if
+ * none has failed since then.
  * Context: any.
  */
 u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev);
 
 /**
- * dmr_env_drain() - wait for I/O that was mapped earlier
+ * dmr_env_owe() - let the next flush of a caller fail, once for each device
  *
- * On return all writes to the main device and all I/Os to slots have ended
- * (or were handed to the engine) that were mapped by a lookup which began
- * before the call; and nobody still uses what such a lookup returned.
- * Context: may sleep; never from a place that such I/O waits for.
+ * For the failure of a flush that no caller asked for. Context: any.
  */
-void dmr_env_drain(struct dmr_env *env);
+void dmr_env_owe(struct dmr_env *env, enum dmr_dev dev);
+
+/*
+ * Is a FUA write to the device a write and a flush, since the device has a
+ * volatile cache and no FUA of its own? Then callers' FUA writes reach the engine
+ * as writes alone, and whoever acknowledges them flushes. Context: any.
+ */
+bool dmr_env_fua_is_flush(struct dmr_env *env, enum dmr_dev dev);
+
+/**
+ * dmr_env_lock() - take the engine's mutex; see dm-remap-engine.h
+ * Context: may sleep, as long as I/O to the spare takes.
+ */
+void dmr_env_lock(struct dmr_env *env);
+void dmr_env_unlock(struct dmr_env *env);
+
+/**
+ * dmr_env_main_begin() - count a write to main in, before the lookup that
+ * sends it there
+ *
+ * From here to dmr_env_main_end() the write is one that dmr_env_drain() waits
+ * for. The engine's mutex may be taken in between.
+ * Return: a ticket for dmr_env_main_end().
+ */
+unsigned int dmr_env_main_begin(struct dmr_env *env);
+void dmr_env_main_end(struct dmr_env *env, unsigned int ticket);
+
+/**
+ * dmr_env_drain() - wait for I/O that was mapped earlier
+ * @dev: DMR_MAIN for writes to the main device, DMR_SPARE for I/O to slots
+ *
+ * On return all such I/O has ended (or was handed to the engine) that was
+ * mapped by a lookup which began before the call; and nobody still uses what
+ * such a lookup returned.
+ * Context: may sleep, for DMR_MAIN as long as main does: not under the
+ * engine's mutex. Never between dmr_env_main_begin() and dmr_env_main_end().
+ */
+void dmr_env_drain(struct dmr_env *env, enum dmr_dev dev);
 
 /* Wait for lookups in progress (an RCU grace period). May sleep. */
 void dmr_env_synchronize(struct dmr_env *env);
@@ -147,6 +207,29 @@ void dmr_env_fill(struct dmr_env *env, struct dmr_req *req, u32 req_sector,
  */
 void dmr_env_complete(struct dmr_env *env, struct dmr_req *req,
 		      blk_status_t status);
+
+/**
+ * dmr_env_examine() - let dmr_engine_examine() be called for a request
+ *
+ * In its own context, at once or when one of the examinations under way has
+ * ended; in order of arrival. Context: any.
+ */
+void dmr_env_examine(struct dmr_env *env, struct dmr_req *req);
+
+/**
+ * dmr_env_settle() - give dmr_engine_run() what an examination has found
+ *
+ * Waits for dmr_env_settled(). Context: not under the engine's mutex.
+ */
+void dmr_env_settle(struct dmr_env *env, struct dmr_exam *exam);
+/* The examination may go on. Under the engine's mutex. */
+void dmr_env_settled(struct dmr_env *env, struct dmr_exam *exam);
+
+/*
+ * The device is being suspended: whoever waits for main or for the
+ * administrator should come to an end. Any context.
+ */
+bool dmr_env_stopping(struct dmr_env *env);
 
 /* Does the system still have the device at all (not: does it work)? */
 bool dmr_env_present(struct dmr_env *env, enum dmr_dev dev);

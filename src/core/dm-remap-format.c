@@ -63,7 +63,8 @@ struct dmr_disk_entry {
 	u8 valid;
 	u8 lost;
 	u8 gen;
-	__le32 reserved;
+	u8 flags;		/* 1: unproven */
+	u8 reserved[3];
 } __packed;
 
 struct dmr_disk_table {
@@ -430,6 +431,7 @@ void dmr_table_encode(const u8 *uuid, u64 table, u64 seq, const u64 *words,
 		e->valid = dmr_word_valid(words[i]);
 		e->lost = dmr_word_lost(words[i]);
 		e->gen = dmr_word_gen(words[i]);
+		e->flags = !!(words[i] & DMR_WORD_UNPROVEN);
 	}
 	header_encode(&d->header, DMR_KIND_TABLE, uuid, table, seq);
 }
@@ -439,12 +441,12 @@ static bool entry_decode(const struct dmr_disk_entry *e, u64 main_blocks,
 {
 	u64 block = le64_to_cpu(e->block);
 
-	if (e->reserved)
+	if (e->flags > 1 || memchr_inv(e->reserved, 0, sizeof(e->reserved)))
 		return false;
 	switch (e->state) {
 	case DMR_FREE:
 	case DMR_BAD:
-		if (block || e->valid || e->lost || e->gen)
+		if (block || e->valid || e->lost || e->gen || e->flags)
 			return false;
 		break;
 	case DMR_LIVE:
@@ -454,7 +456,8 @@ static bool entry_decode(const struct dmr_disk_entry *e, u64 main_blocks,
 	default:
 		return false;
 	}
-	*word = dmr_word(block, e->state, e->valid, e->lost, e->gen);
+	*word = dmr_word(block, e->state, e->valid, e->lost, e->gen) |
+		(e->flags ? DMR_WORD_UNPROVEN : 0);
 	return true;
 }
 

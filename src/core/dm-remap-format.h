@@ -57,14 +57,16 @@
 /* Features that this code knows, by what an unknown one forbids. */
 #define DMR_COMPAT_KNOWN	0	/* unknown: harmless */
 #define DMR_RO_COMPAT_KNOWN	0	/* unknown: only mode ro */
-#define DMR_INCOMPAT_KNOWN	0	/* unknown: refused */
+#define DMR_INCOMPAT_KNOWN	DMR_INCOMPAT_UNPROVEN	/* unknown: refused */
+/* Entries may be unproven. Set with the first one. */
+#define DMR_INCOMPAT_UNPROVEN	1U
 
 /*--------------------------------------------------------------------
  * Words: one entry of the slot table as the CPU sees it
  *
  * An entry fits into 64 bits, so that readers without a lock always see one
  * whole version of it. Bits 0-35 logical block, 36-43 valid mask, 44-51 lost
- * mask, 52-53 state, 54 busy (memory only), 55-62 generation.
+ * mask, 52-53 state, 54 busy (memory only), 55-62 generation, 63 unproven.
  *
  * valid: sectors whose data is in the slot. lost: sectors whose only good
  * copy was lost. Sectors in neither mask are on the main device. A known-bad
@@ -83,6 +85,8 @@ enum dmr_state {
 };
 
 #define DMR_WORD_BUSY	BIT_ULL(54)
+/* The block was absorbed without a retry on main, so main may be good there. */
+#define DMR_WORD_UNPROVEN	BIT_ULL(63)
 
 static inline u64 dmr_word(u64 block, enum dmr_state state, u8 valid, u8 lost,
 			   u8 gen)

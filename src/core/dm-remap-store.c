@@ -135,6 +135,8 @@ static void count_word(struct dmr_store *store, u32 slot, u64 word, int n)
 			store->nr_known_bad += n;
 		else if (there != 0xff)
 			store->nr_partial += n;
+		if (word & DMR_WORD_UNPROVEN)
+			store->nr_unproven += n;
 		store->nr_lost += n * (int)hweight8(dmr_word_lost(word));
 		break;
 	case DMR_BAD:
@@ -474,6 +476,22 @@ static int flush_data(struct dmr_store *store)
 	return 0;
 }
 
+/* Code that does not know unproven entries must not meet one. */
+static int announce_unproven(struct dmr_store *store)
+{
+	unsigned int i;
+
+	if (store->sb.incompat & DMR_INCOMPAT_UNPROVEN)
+		return 0;
+	for (i = 0; i < store->nr_staged; i++)
+		if (store->staged[i].word & DMR_WORD_UNPROVEN)
+			break;
+	if (i == store->nr_staged)
+		return 0;
+	store->sb.incompat |= DMR_INCOMPAT_UNPROVEN;
+	return dmr_store_write_super(store);
+}
+
 int dmr_store_commit(struct dmr_store *store)
 {
 	unsigned int i, copy, first = 0;
@@ -484,7 +502,8 @@ int dmr_store_commit(struct dmr_store *store)
 	store->nr_committed = 0;
 	if (!store->nr_staged)
 		return 0;
-	if (store->read_only || !has_numbers(store, store->nr_staged))
+	if (store->read_only || announce_unproven(store) ||
+	    !has_numbers(store, store->nr_staged))
 		return -EIO;
 	r = flush_data(store);
 	if (r)

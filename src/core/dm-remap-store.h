@@ -92,6 +92,7 @@ struct dmr_store {
 	u32 nr_bad;
 	u32 nr_known_bad;	/* live entries without data */
 	u32 nr_partial;		/* live entries for some sectors of 8 */
+	u32 nr_unproven;	/* live entries of blocks that main was not asked about */
 	u64 nr_lost;		/* lost sectors */
 	u32 nr_ready;		/* slots below the high-water mark */
 	u32 cursor;		/* no free slot lies before this one */

@@ -74,6 +74,11 @@ static int parse_feature(struct dmr_target *t, struct dm_target *ti,
 			return fail(ti, "read_retries wants a number from 0 to 100");
 		return 0;
 	}
+	if (!strcasecmp(name, "budget")) {
+		if (parse_u32(as, U32_MAX, &t->tuning.budget_ms))
+			return fail(ti, "budget wants milliseconds (0: no limit)");
+		return 0;
+	}
 	if (!strcasecmp(name, "breaker")) {
 		if (parse_u32(as, U32_MAX - 1, &t->tuning.breaker_count) ||
 		    parse_u32(as, U32_MAX, &t->tuning.breaker_seconds))
@@ -131,6 +136,7 @@ int dmr_parse_args(struct dmr_target *t, struct dm_target *ti,
 
 	t->tuning = (struct dmr_tuning) {
 		.read_retries = DMR_DEFAULT_RETRIES,
+		.budget_ms = DMR_DEFAULT_BUDGET_MS,
 		.breaker_count = DMR_DEFAULT_BREAKER_COUNT,
 		.breaker_seconds = DMR_DEFAULT_BREAKER_SECONDS,
 	};
@@ -167,12 +173,13 @@ int dmr_emit_args(const struct dmr_target *t, char *result, unsigned int maxlen)
 	const struct dmr_tuning *tuning = &t->tuning;
 	bool breaker = tuning->breaker_count != DMR_DEFAULT_BREAKER_COUNT ||
 		       tuning->breaker_seconds != DMR_DEFAULT_BREAKER_SECONDS;
+	bool budget = tuning->budget_ms != DMR_DEFAULT_BUDGET_MS;
 	bool retries = tuning->read_retries != DMR_DEFAULT_RETRIES;
 	unsigned int nr = 0;
 	int sz = 0;
 
 	nr += 2 * !!t->spare_length + tuning->read_only + 2 * retries +
-	      3 * breaker + 2 * !!tuning->low_water + 2 * !!t->identity[0];
+	      2 * budget + 3 * breaker + 2 * !!tuning->low_water + 2 * !!t->identity[0];
 	DMEMIT("%s %s %llu", t->env.main->name, t->env.spare->name,
 	       (unsigned long long)t->env.spare_start);
 	if (!nr)
@@ -184,6 +191,8 @@ int dmr_emit_args(const struct dmr_target *t, char *result, unsigned int maxlen)
 		DMEMIT(" read_only");
 	if (retries)
 		DMEMIT(" read_retries %u", tuning->read_retries);
+	if (budget)
+		DMEMIT(" budget %u", tuning->budget_ms);
 	if (breaker)
 		DMEMIT(" breaker %u %u", tuning->breaker_count,
 		       tuning->breaker_seconds);

@@ -31,6 +31,7 @@ static void io_done(struct bio *bio)
 	struct waiter *w = io->waiter;
 
 	io->status = bio->bi_status;
+	io->ms = ktime_to_ms(ktime_sub(ktime_get(), io->started));
 	bio_put(bio);
 	if (atomic_dec_and_test(&w->pending))
 		complete(&w->done);
@@ -71,7 +72,14 @@ static struct bio *bio_of_zeroes(struct dmr_env *env,
 {
 	struct bio *bio;
 
-	/* The engine asks for a block at a time. */
+	/* A request as a whole; but for that, the engine asks for a block at a time. */
+	if (io->sectors > DMR_BLOCK_SECTORS) {
+		bio = bio_alloc_bioset(bdev, 0, REQ_OP_WRITE_ZEROES |
+				       (io->opf & REQ_FUA), GFP_NOIO,
+				       &env->bios);
+		bio->bi_iter.bi_size = io->sectors << SECTOR_SHIFT;
+		return bio;
+	}
 	bio = bio_alloc_bioset(bdev, 1, io->opf, GFP_NOIO, &env->bios);
 	__bio_add_page(bio, ZERO_PAGE(0), io->sectors << SECTOR_SHIFT, 0);
 	return bio;
@@ -109,7 +117,7 @@ static void track_writes(struct dmr_env *env, const struct dmr_io *ios,
 			dmr_track_mark(track, ios[i].sector, ios[i].sectors);
 }
 
-void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
+static void submit_all(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 {
 	struct waiter w;
 	unsigned int i;
@@ -124,35 +132,77 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 
 		/* Blocks that are retried alone must not be merged again. */
 		bio->bi_opf |= REQ_SYNC | REQ_NOMERGE;
+		if (dmr_env_fua_is_flush(env, io->dev))
+			bio->bi_opf &= ~REQ_FUA;
 		bio->bi_iter.bi_sector = io->sector;
 		if (io->dev == DMR_SPARE)
 			bio->bi_iter.bi_sector += env->spare_start;
 		bio->bi_end_io = io_done;
 		bio->bi_private = io;
 		io->waiter = &w;
+		io->started = ktime_get();
 		submit_bio(bio);
 	}
 	if (!atomic_dec_and_test(&w.pending))
 		wait_for_completion_io(&w.done);
+}
 
+/*
+ * Make those writes durable that could not be sent with FUA. @errors: flushes that had
+ * failed before they were sent.
+ */
+static void flush_after(struct dmr_env *env, struct dmr_io *ios, unsigned int nr,
+			enum dmr_dev dev, u32 errors)
+{
+	blk_status_t status;
+	bool wanted = false;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		wanted |= ios[i].dev == dev && (ios[i].opf & REQ_FUA) &&
+			  ios[i].status == BLK_STS_OK;
+	if (!wanted || !dmr_env_fua_is_flush(env, dev))
+		return;
+	status = dmr_env_flush(env, dev);
+	if (dmr_env_flush_errors(env, dev) != errors)
+		status = BLK_STS_IOERR;
+	for (i = 0; status != BLK_STS_OK && i < nr; i++)
+		if (ios[i].dev == dev && (ios[i].opf & REQ_FUA))
+			ios[i].status = status;
+}
+
+void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
+{
+	u32 errors[] = {
+		dmr_env_flush_errors(env, DMR_MAIN),
+		dmr_env_flush_errors(env, DMR_SPARE),
+	};
+	unsigned int i;
+
+	submit_all(env, ios, nr);
 	for (i = 0; i < nr; i++)
 		if (is_vmalloc_addr(ios[i].buf) && !op_is_write(ios[i].opf))
 			invalidate_kernel_vmap_range(ios[i].buf,
 						     ios[i].sectors <<
 						     SECTOR_SHIFT);
 	track_writes(env, ios, nr);
-	for (i = 0; i < nr; i++)
-		if (ios[i].status != BLK_STS_OK)
-			dmr_env_flush_failed(env, ios[i].dev, ios[i].opf);
+	flush_after(env, ios, nr, DMR_MAIN, errors[DMR_MAIN]);
+	flush_after(env, ios, nr, DMR_SPARE, errors[DMR_SPARE]);
 }
 
-blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
-{
-	int r = blkdev_issue_flush(dev_of(env, dev)->bdev);
+/*--------------------------------------------------------------------
+ * Flushes
+ *--------------------------------------------------------------------
+ */
 
-	if (r)
-		dmr_env_flush_failed(env, dev, REQ_PREFLUSH);
-	return errno_to_blk_status(r);
+void dmr_env_owe(struct dmr_env *env, enum dmr_dev dev)
+{
+	set_bit(dev, &env->owed);
+}
+
+bool dmr_env_pay(struct dmr_env *env, enum dmr_dev dev)
+{
+	return test_and_clear_bit(dev, &env->owed);
 }
 
 /* What a device that is made of others says is true of one of them at least. */
@@ -161,11 +211,45 @@ static bool has_fua(struct block_device *bdev)
 	return bdev_fua(bdev) && !bdev->bd_disk->fops->submit_bio;
 }
 
-void dmr_env_flush_failed(struct dmr_env *env, enum dmr_dev dev, blk_opf_t opf)
+bool dmr_env_fua_is_flush(struct dmr_env *env, enum dmr_dev dev)
 {
-	if ((opf & REQ_PREFLUSH) ||
-	    ((opf & REQ_FUA) && !has_fua(dev_of(env, dev)->bdev)))
-		atomic_inc(&env->flush_errors[dev]);
+	struct block_device *bdev = dev_of(env, dev)->bdev;
+
+	return bdev_write_cache(bdev) && !has_fua(bdev);
+}
+
+void dmr_env_flush_failed(struct dmr_env *env, enum dmr_dev dev)
+{
+	atomic_inc(&env->flush_errors[dev]);
+}
+
+static blk_status_t flush(struct dmr_env *env, enum dmr_dev dev)
+{
+	int r = blkdev_issue_flush(dev_of(env, dev)->bdev);
+
+	if (r)
+		dmr_env_flush_failed(env, dev);
+	return errno_to_blk_status(r);
+}
+
+blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
+{
+	blk_status_t status = flush(env, dev);
+
+	if (status != BLK_STS_OK)
+		dmr_env_owe(env, dev);
+	return status;
+}
+
+blk_status_t dmr_env_flush_for_caller(struct dmr_env *env, enum dmr_dev dev,
+				      u32 errors)
+{
+	blk_status_t status = flush(env, dev);
+
+	/* One error tells of all. */
+	if (dmr_env_pay(env, dev) || dmr_env_flush_errors(env, dev) != errors)
+		return status == BLK_STS_OK ? BLK_STS_IOERR : status;
+	return status;
 }
 
 u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev)
@@ -209,7 +293,7 @@ void dmr_env_complete(struct dmr_env *env, struct dmr_req *req,
  *--------------------------------------------------------------------
  */
 
-static bool epoch_is_over(struct dmr_env *env, unsigned int epoch)
+static bool epoch_is_over(struct dmr_env *env, unsigned int ticket)
 {
 	const struct dmr_inflight *f;
 	unsigned long in_flight = 0;
@@ -218,22 +302,42 @@ static bool epoch_is_over(struct dmr_env *env, unsigned int epoch)
 	/* Nobody counts in any more, so none in flight is final. */
 	for_each_possible_cpu(cpu) {
 		f = per_cpu_ptr(env->inflight, cpu);
-		in_flight += READ_ONCE(f->in[epoch]) - READ_ONCE(f->out[epoch]);
+		in_flight += READ_ONCE(f->in[ticket]) - READ_ONCE(f->out[ticket]);
 	}
 	return !in_flight;
 }
 
 /* Expedited: whoever waits here keeps failed I/O of others waiting. */
-void dmr_env_drain(struct dmr_env *env)
+void dmr_env_drain(struct dmr_env *env, enum dmr_dev dev)
 {
-	unsigned int old = env->epoch;
+	struct dmr_drain *d = &env->drain[dev];
+	unsigned int old;
 
-	WRITE_ONCE(env->draining, true);
+	mutex_lock(&d->lock);
+	old = d->ticket;
+	WRITE_ONCE(d->waiting, true);
 	/* Whoever sees the new epoch sees what made the drain necessary. */
-	smp_store_release(&env->epoch, !old);
+	smp_store_release(&d->ticket, old ^ 1);
 	synchronize_rcu_expedited();
 	wait_event(env->drained, epoch_is_over(env, old));
-	WRITE_ONCE(env->draining, false);
+	WRITE_ONCE(d->waiting, false);
+	mutex_unlock(&d->lock);
+}
+
+unsigned int dmr_env_main_begin(struct dmr_env *env)
+{
+	unsigned int ticket;
+
+	rcu_read_lock_sched();
+	ticket = dmr_inflight_ticket(env, DMR_MAIN);
+	__this_cpu_inc(env->inflight->in[ticket]);
+	rcu_read_unlock_sched();
+	return ticket;
+}
+
+void dmr_env_main_end(struct dmr_env *env, unsigned int ticket)
+{
+	dmr_inflight_out(env, ticket);
 }
 
 void dmr_env_synchronize(struct dmr_env *env)
@@ -262,6 +366,21 @@ bool dmr_env_present(struct dmr_env *env, enum dmr_dev dev)
 
 	return !blk_queue_dying(bdev_get_queue(bdev)) &&
 	       !test_bit(GD_DEAD, &bdev->bd_disk->state);
+}
+
+void dmr_env_lock(struct dmr_env *env)
+{
+	mutex_lock(&env->lock);
+}
+
+void dmr_env_unlock(struct dmr_env *env)
+{
+	mutex_unlock(&env->lock);
+}
+
+bool dmr_env_stopping(struct dmr_env *env)
+{
+	return READ_ONCE(env->stopping);
 }
 
 /*--------------------------------------------------------------------
@@ -297,7 +416,7 @@ void dmr_env_event(struct dmr_env *env)
 			      time_after(next, jiffies) ? next - jiffies : 0);
 }
 
-void dmr_env_settle(struct dmr_env *env)
+void dmr_env_flush_events(struct dmr_env *env)
 {
 	flush_delayed_work(&env->event_work);
 }
@@ -334,6 +453,9 @@ void dmr_env_log(struct dmr_env *env, enum dmr_log_level level,
 int dmr_env_init(struct dmr_env *env, struct dm_target *ti)
 {
 	env->ti = ti;
+	mutex_init(&env->drain[DMR_MAIN].lock);
+	mutex_init(&env->drain[DMR_SPARE].lock);
+	env->drain[DMR_SPARE].ticket = 2 * DMR_SPARE;
 	init_waitqueue_head(&env->drained);
 	INIT_DELAYED_WORK(&env->event_work, tell_event);
 	env->last_event = jiffies - HZ;
@@ -353,4 +475,6 @@ void dmr_env_exit(struct dmr_env *env)
 	bioset_exit(&env->bios);
 	kvfree(env->track);
 	free_percpu(env->inflight);
+	mutex_destroy(&env->drain[DMR_MAIN].lock);
+	mutex_destroy(&env->drain[DMR_SPARE].lock);
 }

@@ -118,8 +118,9 @@ static void emit_status(struct dmr_target *t, char *result, unsigned int maxlen)
 	DMEMIT("mode=%s breaker=%s remappings=%u partial=%u",
 	       mode_name(e), e->breaker_open ? "open" : "closed",
 	       remappings(store), partial(t));
-	DMEMIT(" known_bad=%u memory_only=%u lost_sectors=%llu",
-	       store->nr_known_bad, store->nr_virtual, store->nr_lost);
+	DMEMIT(" known_bad=%u memory_only=%u lost_sectors=%llu unproven=%u",
+	       store->nr_known_bad, store->nr_virtual, store->nr_lost,
+	       store->nr_unproven);
 	DMEMIT(" slots_used=%u slots_total=%u slots_bad=%u slots_free=%u low_water=%u",
 	       store->nr_live, sb->layout.nr_slots, store->nr_bad,
 	       dmr_store_free_slots(store), t->tuning.low_water);
@@ -173,13 +174,15 @@ static int emit_block(struct dmr_target *t, u64 block, u32 slot, u64 word,
 		DMEMIT(" slot=%u", slot);
 	else
 		DMEMIT(" slot=-");
-	DMEMIT(" valid=0x%02x lost=0x%02x\n", dmr_word_valid(word),
-	       dmr_word_lost(word));
+	DMEMIT(" valid=0x%02x lost=0x%02x%s\n", dmr_word_valid(word),
+	       dmr_word_lost(word),
+	       word & DMR_WORD_UNPROVEN ? " unproven" : "");
 	return sz;
 }
 
 struct listed {
 	u64 block;
+	u64 word;
 	u32 slot;
 };
 
@@ -190,18 +193,22 @@ static int by_block(const void *a, const void *b)
 	return x->block < y->block ? -1 : x->block > y->block;
 }
 
+/* Of one chunk of words. Nobody waits, so what changes meanwhile is or is not there. */
 static u32 collect(struct dmr_target *t, u64 first, u32 slot, u32 limit,
 		   struct listed *l, u32 n, u32 max)
 {
 	u64 end = DIV_ROUND_UP(t->env.ti->len, DMR_BLOCK_SECTORS);
 	u64 word;
 
+	rcu_read_lock();
 	for (; slot < limit && n < max; slot++) {
 		word = dmr_store_word(&t->engine.store, slot);
 		if (dmr_word_state(word) == DMR_LIVE &&
 		    dmr_word_block(word) >= first && dmr_word_block(word) < end)
-			l[n++] = (struct listed) { dmr_word_block(word), slot };
+			l[n++] = (struct listed) { dmr_word_block(word), word, slot };
 	}
+	rcu_read_unlock();
+	cond_resched();
 	return n;
 }
 
@@ -209,25 +216,31 @@ static int emit_list(struct dmr_target *t, u64 first, u64 count, char *result,
 		     unsigned int maxlen)
 {
 	const struct dmr_store *store = &t->engine.store;
-	u32 i, c, n, max = store->nr_live + store->nr_virtual;
+	u32 i, c, n = 0, slot, limit = dmr_store_slot_limit(store);
+	u32 max = READ_ONCE(store->nr_live) + READ_ONCE(store->nr_virtual);
 	struct listed *l;
 	int sz = 0;
 
-	l = kvmalloc_array(max + 1, sizeof(*l), GFP_NOIO);
+	l = kvmalloc_array(max + 1, sizeof(*l), GFP_KERNEL);
 	if (!l)
 		return -ENOMEM;
-	n = collect(t, first, 0, dmr_store_slot_limit(store), l, 0, max);
-	for (c = 0; c < DMR_VIRTUAL_CHUNKS && store->virt[c]; c++) {
-		u32 slot = DMR_VIRTUAL_SLOT + (c << DMR_CHUNK_SHIFT);
-
+	for (slot = 0; slot < limit; slot += DMR_CHUNK_WORDS)
+		n = collect(t, first, slot,
+			    min_t(u64, (u64)slot + DMR_CHUNK_WORDS, limit), l, n,
+			    max);
+	for (c = 0; c < DMR_VIRTUAL_CHUNKS && READ_ONCE(store->virt[c]); c++) {
+		slot = DMR_VIRTUAL_SLOT + (c << DMR_CHUNK_SHIFT);
 		n = collect(t, first, slot, slot + DMR_CHUNK_WORDS, l, n, max);
 	}
 	sort(l, n, sizeof(*l), by_block, NULL);
 	result[0] = '\0';
-	for (i = 0; i < n && i < count && sz < maxlen; i++)
-		sz = emit_block(t, l[i].block, l[i].slot,
-				dmr_store_word(store, l[i].slot), result,
+	for (i = 0; i < n && i < count && sz < maxlen; i++) {
+		/* A block that has just moved may have been seen twice. */
+		if (i && l[i].block == l[i - 1].block)
+			continue;
+		sz = emit_block(t, l[i].block, l[i].slot, l[i].word, result,
 				maxlen, sz);
+	}
 	kvfree(l);
 	return 1;
 }
@@ -236,8 +249,11 @@ static int emit_find(struct dmr_target *t, u64 block, char *result,
 		     unsigned int maxlen)
 {
 	u64 word = 0;
-	u32 slot = dmr_index_find(&t->engine.index, block, &word);
+	u32 slot;
 
+	rcu_read_lock();
+	slot = dmr_index_find(&t->engine.index, block, &word);
+	rcu_read_unlock();
 	emit_block(t, block, slot, word, result, maxlen, 0);
 	return 1;
 }
@@ -247,32 +263,34 @@ static int emit_find(struct dmr_target *t, u64 block, char *result,
  *--------------------------------------------------------------------
  */
 
-enum action { EVACUATE, MARK_BAD, RELEASE, FORGET_BAD };
+enum action { EVACUATE, MARK_BAD, RELEASE, FORGET_BAD, RETEST };
 
 static int act_on_batch(struct dmr_target *t, enum action action, u64 block,
 			u64 nr, struct dmr_tally *tally)
 {
-	unsigned int noio = memalloc_noio_save();
-	int r = -EBUSY;
+	static const enum dmr_which which[] = {
+		[RELEASE] = DMR_ANY,
+		[FORGET_BAD] = DMR_KNOWN_BAD,
+		[RETEST] = DMR_UNPROVEN,
+	};
+	unsigned int noio;
+	int r;
 
-	mutex_lock(&t->lock);
-	if (!t->suspended) {
-		switch (action) {
-		case EVACUATE:
-			r = dmr_engine_evacuate(&t->engine, block, nr, tally);
-			break;
-		case MARK_BAD:
-			r = dmr_engine_mark_bad(&t->engine, block, nr, tally);
-			break;
-		case RELEASE:
-		case FORGET_BAD:
-			r = dmr_engine_release(&t->engine, block, nr,
-					       action == FORGET_BAD, tally);
-			break;
-		}
-	}
-	mutex_unlock(&t->lock);
+	if (mutex_lock_interruptible(&t->admin_lock))
+		return -EINTR;
+	noio = memalloc_noio_save();
+	/* A suspend waits for this message, and everybody for the suspend. */
+	if (t->suspended || dmr_env_stopping(&t->env))
+		r = -EBUSY;
+	else if (action == EVACUATE)
+		r = dmr_engine_evacuate(&t->engine, block, nr, tally);
+	else if (action == MARK_BAD)
+		r = dmr_engine_mark_bad(&t->engine, block, nr, tally);
+	else
+		r = dmr_engine_release(&t->engine, block, nr, which[action],
+				       tally);
 	memalloc_noio_restore(noio);
+	mutex_unlock(&t->admin_lock);
 	return r;
 }
 
@@ -286,20 +304,21 @@ static int act(struct dmr_target *t, enum action action, u64 sector,
 		[MARK_BAD] = { "mark_bad", "marked", "failed" },
 		[RELEASE] = { "release", "released", "failed" },
 		[FORGET_BAD] = { "forget_bad", "released", "failed" },
+		[RETEST] = { "retest", "released", "failed" },
 	};
 	u64 block = sector >> DMR_BLOCK_SECTOR_SHIFT;
 	u64 end = ((sector + sectors - 1) >> DMR_BLOCK_SECTOR_SHIFT) + 1;
 	struct dmr_tally tally = { 0 };
 	int r = 0, sz = 0;
 
-	for (; block < end && !r; block += DMR_BATCH) {
+	for (; block < end && !r; block += DMR_COPY_BLOCKS) {
 		if (signal_pending(current)) {
 			r = -EINTR;
 			break;
 		}
 		cond_resched();
 		r = act_on_batch(t, action, block,
-				 min_t(u64, DMR_BATCH, end - block), &tally);
+				 min_t(u64, DMR_COPY_BLOCKS, end - block), &tally);
 	}
 	if (r) {
 		DMERR("%s: %s: stopped at sector %llu (%d) after %llu %s, %llu skipped, %llu %s",
@@ -320,24 +339,29 @@ static int grow(struct dmr_target *t, u64 sectors, char *result,
 	sector_t avail = bdev_nr_sectors(t->env.spare->bdev) -
 			 t->env.spare_start;
 	unsigned int noio;
-	int r = -EBUSY, sz = 0;
+	int r = 0, sz = 0;
 
 	if (sectors > avail || sectors & (DMR_BLOCK_SECTORS - 1)) {
 		DMERR("the new length must be a multiple of 8, and at most %llu sectors",
 		      (unsigned long long)avail);
 		return -EINVAL;
 	}
+	if (mutex_lock_interruptible(&t->admin_lock))
+		return -EINTR;
 	noio = memalloc_noio_save();
-	mutex_lock(&t->lock);
-	if (!t->suspended)
+	dmr_env_lock(&t->env);
+	if (t->suspended || dmr_env_stopping(&t->env))
+		r = -EBUSY;
+	if (!r)
 		r = dmr_grow_claim(&t->claim, t->claim.start + sectors);
 	if (!r)
 		r = dmr_engine_grow(&t->engine,
 				    sectors >> DMR_BLOCK_SECTOR_SHIFT);
 	if (!r && t->spare_length)
 		t->spare_length = sectors;
-	mutex_unlock(&t->lock);
+	dmr_env_unlock(&t->env);
 	memalloc_noio_restore(noio);
+	mutex_unlock(&t->admin_lock);
 	if (r) {
 		DMERR("the spare area cannot be lengthened (%d)", r);
 		return r;
@@ -373,21 +397,13 @@ static int list_message(struct dmr_target *t, unsigned int argc, char **argv,
 			char *result, unsigned int maxlen)
 {
 	u64 start = 0, count = U64_MAX;
-	unsigned int noio;
-	int r;
-
 	if (argc > 3 || (argc > 1 && kstrtou64(argv[1], 10, &start)) ||
 	    (argc > 2 && kstrtou64(argv[2], 10, &count))) {
 		DMERR("list wants [<start sector> [<count>]]");
 		return -EINVAL;
 	}
-	noio = memalloc_noio_save();
-	mutex_lock(&t->lock);
-	r = emit_list(t, start >> DMR_BLOCK_SECTOR_SHIFT, count, result,
-		      maxlen);
-	mutex_unlock(&t->lock);
-	memalloc_noio_restore(noio);
-	return r;
+	return emit_list(t, start >> DMR_BLOCK_SECTOR_SHIFT, count, result,
+			 maxlen);
 }
 
 static int range_message(struct dmr_target *t, unsigned int argc, char **argv,
@@ -401,6 +417,7 @@ static int range_message(struct dmr_target *t, unsigned int argc, char **argv,
 		{ "mark_bad", MARK_BAD },
 		{ "release", RELEASE },
 		{ "forget_bad", FORGET_BAD },
+		{ "retest", RETEST },
 	};
 	u64 sector, sectors;
 	unsigned int i;
@@ -425,7 +442,7 @@ static int track_message(struct dmr_target *t, const char *what, char *result,
 		      DMR_BLOCK_SECTOR_SHIFT;
 	int r = 0;
 
-	mutex_lock(&t->lock);
+	dmr_env_lock(&t->env);
 	if (!strcasecmp(what, "start")) {
 		r = dmr_track_start(&t->env, sectors);
 	} else if (!t->env.track) {
@@ -440,7 +457,7 @@ static int track_message(struct dmr_target *t, const char *what, char *result,
 		DMERR("track wants start, next or list");
 		r = -EINVAL;
 	}
-	mutex_unlock(&t->lock);
+	dmr_env_unlock(&t->env);
 	return r;
 }
 
@@ -451,7 +468,7 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 	u64 sector, sectors;
 	int r;
 
-	if (!t->engine.active) {
+	if (!smp_load_acquire(&t->engine.active)) {
 		DMERR("message '%s' before the device was resumed", argv[0]);
 		return -EBUSY;
 	}
@@ -461,11 +478,8 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 		r = parse_range(ti, argc, argv, &sector, &sectors);
 		if (r)
 			return r;
-		mutex_lock(&t->lock);
-		r = emit_find(t, sector >> DMR_BLOCK_SECTOR_SHIFT, result,
-			      maxlen);
-		mutex_unlock(&t->lock);
-		return r;
+		return emit_find(t, sector >> DMR_BLOCK_SECTOR_SHIFT, result,
+				 maxlen);
 	}
 	if (!strcasecmp(argv[0], "grow")) {
 		if (argc != 2 || kstrtou64(argv[1], 10, &sectors)) {
@@ -479,15 +493,17 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 		return 1;
 	}
 	if (argc == 1 && !strcasecmp(argv[0], "reset_counters")) {
-		mutex_lock(&t->lock);
+		dmr_env_lock(&t->env);
 		dmr_engine_reset_counters(&t->engine);
-		mutex_unlock(&t->lock);
+		dmr_env_unlock(&t->env);
 		return 0;
 	}
 	if (argc == 1 && !strcasecmp(argv[0], "accept_main")) {
-		mutex_lock(&t->lock);
-		r = t->suspended ? -EBUSY : dmr_engine_accept_main(&t->engine);
-		mutex_unlock(&t->lock);
+		if (mutex_lock_interruptible(&t->admin_lock))
+			return -EINTR;
+		r = t->suspended || dmr_env_stopping(&t->env) ? -EBUSY :
+		    dmr_engine_accept_main(&t->engine);
+		mutex_unlock(&t->admin_lock);
 		return r;
 	}
 	if (argc <= 2 && !strcasecmp(argv[0], "options")) {
@@ -499,9 +515,9 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 	}
 	if (argc == 2 && !strcasecmp(argv[0], "breaker") &&
 	    !strcasecmp(argv[1], "close")) {
-		mutex_lock(&t->lock);
+		dmr_env_lock(&t->env);
 		dmr_engine_close_breaker(&t->engine);
-		mutex_unlock(&t->lock);
+		dmr_env_unlock(&t->env);
 		return 0;
 	}
 	if (argc == 2 && !strcasecmp(argv[0], "track"))

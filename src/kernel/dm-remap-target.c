@@ -3,51 +3,21 @@
  * dm-remap: the device-mapper target.
  *
  * The way of a failed write: dmr_map() sends it to main; dmr_end_io() gets the
- * error, keeps the bio (DM_ENDIO_INCOMPLETE) and queues it; the worker,
- * dmr_work(), gives all that is queued to dmr_engine_run(), which retries each
- * block alone, writes the bad ones to slots and commits (dm-remap-engine.c,
- * dm-remap-engine-write.c); dmr_env_complete() ends the bio.
+ * error, keeps the bio (DM_ENDIO_INCOMPLETE) and queues it (dm-remap-queue.c); a
+ * worker calls dmr_engine_examine(), which retries each block alone
+ * (dm-remap-engine-examine.c); another one, dmr_engine_run(), which writes the bad
+ * ones to slots and commits (dm-remap-engine-write.c, dm-remap-engine.c);
+ * dmr_env_complete() ends the bio.
  */
 #include "dm-remap.h"
 
+#include <linux/jiffies.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 
 /* A failed write-zeroes is retried block by block: keep it within reason. */
 #define DMR_MAX_ZEROES_SECTORS	32768U
-
-/*--------------------------------------------------------------------
- * The engine's worker
- *--------------------------------------------------------------------
- */
-
-static void dmr_work(struct work_struct *work)
-{
-	struct dmr_target *t = container_of(work, struct dmr_target, work);
-	/* The I/O that reclaim would start may be waiting for us. */
-	unsigned int noio = memalloc_noio_save();
-	LIST_HEAD(reqs);
-
-	mutex_lock(&t->lock);
-	spin_lock_irq(&t->queue_lock);
-	list_splice_tail_init(&t->queue, &reqs);
-	spin_unlock_irq(&t->queue_lock);
-	if (!list_empty(&reqs))
-		dmr_engine_run(&t->engine, &reqs);
-	mutex_unlock(&t->lock);
-	memalloc_noio_restore(noio);
-}
-
-/* Any context. */
-static void queue_req(struct dmr_target *t, struct dmr_req *req)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&t->queue_lock, flags);
-	list_add_tail(&req->list, &t->queue);
-	spin_unlock_irqrestore(&t->queue_lock, flags);
-	queue_work(t->wq, &t->work);
-}
 
 /*--------------------------------------------------------------------
  * Fast path
@@ -63,14 +33,22 @@ static int end_now(struct bio *bio, blk_status_t status)
 
 static int map_flush(struct dmr_target *t, struct bio *bio)
 {
-	dmr_bio_of(bio)->sent = DMR_SENT_FLUSH;
+	struct dmr_bio *b = dmr_bio_of(bio);
+
 	if (dm_bio_get_target_bio_nr(bio) == 0) {
+		b->sent = DMR_SENT_FLUSH_MAIN;
 		bio_set_dev(bio, t->env.main->bdev);
 		return DM_MAPIO_REMAPPED;
 	}
-	/* Without remaps there is no data on the spare that is not durable. */
-	if (!READ_ONCE(t->engine.index.count))
-		return end_now(bio, BLK_STS_OK);
+	/*
+	 * Without remaps there is no data on the spare that is not durable. A spare
+	 * that is gone has lost what it had, once: what is on main is served on.
+	 */
+	if (!READ_ONCE(t->engine.index.count) ||
+	    READ_ONCE(t->engine.mode) == DMR_MODE_FAIL)
+		return end_now(bio, dmr_env_pay(&t->env, DMR_SPARE) ?
+				    BLK_STS_IOERR : BLK_STS_OK);
+	b->sent = DMR_SENT_FLUSH_SPARE;
 	bio_set_dev(bio, t->env.spare->bdev);
 	return DM_MAPIO_REMAPPED;
 }
@@ -85,16 +63,32 @@ static int map_special(struct bio *bio)
 	return end_now(bio, BLK_STS_NOTSUPP);
 }
 
+/*
+ * The block layer makes a write and a flush of a FUA write to a device without FUA,
+ * and one error of both. The flush's may be of what others wrote, and must not be taken
+ * for that of a bad block: so they are sent one after the other.
+ */
+static void separate_flush(struct dmr_target *t, struct bio *bio,
+			   struct dmr_bio *b, enum dmr_dev dev)
+{
+	if ((bio->bi_opf & REQ_FUA) && dmr_env_fua_is_flush(&t->env, dev)) {
+		bio->bi_opf &= ~REQ_FUA;
+		b->flush = true;
+		b->req.flush_errors = dmr_env_flush_errors(&t->env, dev);
+	}
+}
+
 /* What has a remapped block near it, or is unusual. */
 static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 			     sector_t sector)
 {
 	struct dmr_bio *b = dmr_bio_of(bio);
 	enum req_op op = bio_op(bio);
+	unsigned int ticket[2];
 	struct dmr_route route;
 
 	b->sent = DMR_SENT_ELSEWHERE;
-	b->counted = false;
+	b->counted = b->flush = false;
 	/* One part of a bio that has to wait would fail the others. */
 	bio->bi_opf &= ~REQ_NOWAIT;
 	if (!bio_sectors(bio))
@@ -104,12 +98,14 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 		dm_accept_partial_bio(bio, DMR_MAX_ZEROES_SECTORS);
 
 	rcu_read_lock_sched();
-	dmr_inflight_epoch(&t->env, b);
+	ticket[DMR_MAIN] = dmr_inflight_ticket(&t->env, DMR_MAIN);
+	ticket[DMR_SPARE] = dmr_inflight_ticket(&t->env, DMR_SPARE);
 	dmr_index_route_slow(&t->engine.index, op, sector, bio_sectors(bio),
 			     &route);
-	if (route.place == DMR_TO_SLOT ||
-	    (route.place == DMR_TO_MAIN && op != REQ_OP_READ))
-		dmr_inflight_start(&t->env, b);
+	if (route.place == DMR_TO_SLOT)
+		dmr_inflight_start(&t->env, b, ticket[DMR_SPARE]);
+	else if (route.place == DMR_TO_MAIN && op != REQ_OP_READ)
+		dmr_inflight_start(&t->env, b, ticket[DMR_MAIN]);
 	rcu_read_unlock_sched();
 
 	if (route.sectors < bio_sectors(bio))
@@ -120,10 +116,12 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 	switch (route.place) {
 	case DMR_TO_MAIN:
 		b->sent = DMR_SENT_MAIN;
+		separate_flush(t, bio, b, DMR_MAIN);
 		bio_set_dev(bio, t->env.main->bdev);
 		return DM_MAPIO_REMAPPED;
 	case DMR_TO_SLOT:
 		b->sent = DMR_SENT_SLOT;
+		separate_flush(t, bio, b, DMR_SPARE);
 		b->req.sector = route.sector;
 		bio_set_dev(bio, t->env.spare->bdev);
 		bio->bi_iter.bi_sector = t->env.spare_start + route.sector;
@@ -136,8 +134,9 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 			.fua = bio->bi_opf & REQ_FUA,
 			.from = DMR_FROM_MAP,
 			.error = BLK_STS_MEDIUM,
+			.flush_errors = dmr_env_flush_errors(&t->env, DMR_MAIN),
 		};
-		queue_req(t, &b->req);
+		dmr_queue_req(t, &b->req);
 		return DM_MAPIO_SUBMITTED;
 	case DMR_IS_LOST:
 		dmr_engine_count_propagated(&t->engine, op);
@@ -167,6 +166,7 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 	struct dmr_target *t = ti->private;
 	sector_t sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
 	u32 sectors = bio_sectors(bio);
+	unsigned int ticket;
 	struct dmr_bio *b;
 
 	/* When its own table has changed, main may not know that any more. */
@@ -180,20 +180,22 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 		b->counted = false;
 	} else {
 		/* A flush has no sectors. */
-		if (unlikely(sectors - 1 >= DMR_MAX_ZEROES_SECTORS))
+		if (unlikely(sectors - 1 >= DMR_MAX_ZEROES_SECTORS ||
+			     (bio->bi_opf & REQ_FUA)))
 			return map_slow(t, bio, sector);
 		b = dmr_bio_of(bio);
 		rcu_read_lock_sched();
-		dmr_inflight_epoch(&t->env, b);
+		ticket = dmr_inflight_ticket(&t->env, DMR_MAIN);
 		if (!dmr_index_is_empty(&t->engine.index) &&
 		    !dmr_index_is_main(&t->engine.index, sector, sectors)) {
 			rcu_read_unlock_sched();
 			return map_slow(t, bio, sector);
 		}
-		dmr_inflight_start(&t->env, b);
+		dmr_inflight_start(&t->env, b, ticket);
 		rcu_read_unlock_sched();
 	}
 	b->sent = DMR_SENT_MAIN;
+	b->flush = false;
 	bio->bi_iter.bi_sector = sector;
 	b->iter = bio->bi_iter;
 	bio_set_dev(bio, t->env.main->bdev);
@@ -214,40 +216,77 @@ static bool is_failure(const struct bio *bio, blk_status_t error)
 	return error != BLK_STS_AGAIN;
 }
 
+/* How long a bio was on its way, in milliseconds; as exact as jiffies. */
+static u64 age_of(struct bio *bio)
+{
+	u64 start = dm_start_time_ns_from_clone(bio);
+
+	return div_u64(jiffies_to_nsecs(jiffies) - start, NSEC_PER_MSEC);
+}
+
 static noinline int end_failed(struct dmr_target *t, struct bio *bio,
 			       struct dmr_bio *b, blk_status_t error)
 {
 	enum req_op op = bio_op(bio);
+	bool to_main = b->sent == DMR_SENT_MAIN;
+	u32 flush_errors;
 
 	if (!is_failure(bio, error))
 		return DM_ENDIO_DONE;
-	if (b->sent == DMR_SENT_FLUSH)
+	if (b->sent == DMR_SENT_FLUSH_MAIN || b->sent == DMR_SENT_FLUSH_SPARE)
 		dmr_env_flush_failed(&t->env,
-				     dm_bio_get_target_bio_nr(bio) ?
-				     DMR_SPARE : DMR_MAIN, REQ_PREFLUSH);
-	else
-		dmr_env_flush_failed(&t->env, b->sent == DMR_SENT_MAIN ?
-				     DMR_MAIN : DMR_SPARE, bio->bi_opf);
-	if (b->sent == DMR_SENT_FLUSH ||
-	    (b->sent == DMR_SENT_MAIN ? !dmr_engine_wants(op, error) :
-					!dmr_engine_wants_slot(op, error))) {
+				     b->sent == DMR_SENT_FLUSH_MAIN ?
+				     DMR_MAIN : DMR_SPARE);
+	/* A device may refuse to read ahead, whatever the medium is like. */
+	if ((bio->bi_opf & REQ_RAHEAD) && to_main)
+		return DM_ENDIO_DONE;
+	if (b->sent >= DMR_SENT_FLUSH_MAIN ||
+	    (to_main ? !dmr_engine_wants(op, error) :
+		       !dmr_engine_wants_slot(op, error))) {
 		dmr_engine_count_propagated(&t->engine, op);
 		atomic64_inc(&t->engine.passed_on);
 		if (!dmr_env_present(&t->env, DMR_MAIN))
 			dmr_engine_note_main(&t->engine, false);
+		if (b->sent == DMR_SENT_FLUSH_SPARE)
+			dmr_queue_check_spare(t);
 		return DM_ENDIO_DONE;
 	}
 	dmr_engine_count_failed(&t->engine, op);
+	flush_errors = b->flush && to_main ? b->req.flush_errors :
+		       dmr_env_flush_errors(&t->env, DMR_MAIN);
 	b->req = (struct dmr_req) {
 		.sector = b->iter.bi_sector,
 		.sectors = b->iter.bi_size >> SECTOR_SHIFT,
 		.op = op,
-		.fua = bio->bi_opf & REQ_FUA,
-		.from = b->sent == DMR_SENT_MAIN ? DMR_FROM_MAIN :
-						   DMR_FROM_SLOT,
+		.fua = b->flush || (bio->bi_opf & REQ_FUA),
+		.from = to_main ? DMR_FROM_MAIN : DMR_FROM_SLOT,
+		.slow = to_main && age_of(bio) >= DMR_SLOW_MS,
+		.flush_errors = flush_errors,
 		.error = error,
 	};
-	queue_req(t, &b->req);
+	dmr_queue_req(t, &b->req);
+	return DM_ENDIO_INCOMPLETE;
+}
+
+/* A flush of ours has failed, which nobody knows of yet: this one tells, once. */
+static noinline blk_status_t pay_debt(struct dmr_target *t, struct dmr_bio *b)
+{
+	enum dmr_dev dev = b->sent == DMR_SENT_FLUSH_MAIN ? DMR_MAIN : DMR_SPARE;
+
+	if (b->sent < DMR_SENT_FLUSH_MAIN || !dmr_env_pay(&t->env, dev))
+		return BLK_STS_OK;
+	dmr_engine_count_propagated(&t->engine, REQ_OP_FLUSH);
+	return BLK_STS_IOERR;
+}
+
+/* A FUA write has been written, and the device has no FUA. */
+static noinline int flush_after(struct dmr_target *t, struct bio *bio,
+				struct dmr_bio *b)
+{
+	enum dmr_dev dev = b->sent == DMR_SENT_MAIN ? DMR_MAIN : DMR_SPARE;
+
+	b->req.op = bio_op(bio);
+	dmr_queue_flush_req(t, dev, &b->req);
 	return DM_ENDIO_INCOMPLETE;
 }
 
@@ -276,8 +315,15 @@ static int dmr_end_io(struct dm_target *ti, struct bio *bio,
 				      b->iter.bi_sector + 1);
 		dmr_inflight_end(&t->env, b);
 	}
-	if (likely(*error == BLK_STS_OK) || b->sent == DMR_SENT_ELSEWHERE)
+	if (b->sent == DMR_SENT_ELSEWHERE)
 		return DM_ENDIO_DONE;
+	if (likely(*error == BLK_STS_OK)) {
+		if (unlikely(b->flush))
+			return flush_after(t, bio, b);
+		if (unlikely(READ_ONCE(t->env.owed)))
+			*error = pay_debt(t, b);
+		return DM_ENDIO_DONE;
+	}
 	return end_failed(t, bio, b, *error);
 }
 
@@ -416,8 +462,7 @@ static int check_spare(struct dmr_target *t, struct dm_target *ti)
 
 static void destroy(struct dmr_target *t, struct dm_target *ti)
 {
-	if (t->wq)
-		destroy_workqueue(t->wq);
+	dmr_queue_exit(t);
 	dmr_env_exit(&t->env);
 	dmr_engine_exit(&t->engine);
 	if (t->claim.list.next)
@@ -428,7 +473,8 @@ static void destroy(struct dmr_target *t, struct dm_target *ti)
 		dm_put_device(ti, t->env.spare);
 	if (t->env.main)
 		dm_put_device(ti, t->env.main);
-	mutex_destroy(&t->lock);
+	mutex_destroy(&t->env.lock);
+	mutex_destroy(&t->admin_lock);
 	kvfree(t);
 }
 
@@ -460,10 +506,8 @@ static int dmr_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "out of memory";
 		return -ENOMEM;
 	}
-	mutex_init(&t->lock);
-	spin_lock_init(&t->queue_lock);
-	INIT_LIST_HEAD(&t->queue);
-	INIT_WORK(&t->work, dmr_work);
+	mutex_init(&t->env.lock);
+	mutex_init(&t->admin_lock);
 	t->suspended = true;
 
 	r = dmr_parse_args(t, ti, argc, argv);
@@ -475,11 +519,8 @@ static int dmr_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	r = dmr_env_init(&t->env, ti);
 	if (!r)
 		r = dmr_engine_init(&t->engine, &t->env, &t->tuning, ti->len);
-	if (!r) {
-		t->wq = alloc_ordered_workqueue("dm-remap", WQ_MEM_RECLAIM);
-		if (!t->wq)
-			r = -ENOMEM;
-	}
+	if (!r)
+		r = dmr_queue_init(t);
 	if (r) {
 		ti->error = "out of memory";
 		goto bad;
@@ -517,21 +558,36 @@ static void dmr_dtr(struct dm_target *ti)
  *--------------------------------------------------------------------
  */
 
+/* Messages come to an end: device-mapper waits for them, with all I/O stopped. */
+static void dmr_presuspend(struct dm_target *ti)
+{
+	struct dmr_target *t = ti->private;
+
+	WRITE_ONCE(t->env.stopping, true);
+}
+
+static void dmr_presuspend_undo(struct dm_target *ti)
+{
+	struct dmr_target *t = ti->private;
+
+	WRITE_ONCE(t->env.stopping, false);
+}
+
 static void dmr_postsuspend(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
 	unsigned int noio;
 
-	/* Device-mapper has waited for all bios; the worker may still run. */
-	flush_workqueue(t->wq);
+	/* Device-mapper has waited for all bios. */
+	dmr_queue_drain(t);
 	noio = memalloc_noio_save();
-	mutex_lock(&t->lock);
+	dmr_env_lock(&t->env);
 	if (!t->suspended)
 		dmr_engine_save(&t->engine);
 	t->suspended = true;
-	mutex_unlock(&t->lock);
+	dmr_env_unlock(&t->env);
 	memalloc_noio_restore(noio);
-	dmr_env_settle(&t->env);
+	dmr_env_flush_events(&t->env);
 }
 
 static int activate(struct dmr_target *t, struct dmr_super *sb,
@@ -568,7 +624,7 @@ static int dmr_preresume(struct dm_target *ti)
 	unsigned int noio;
 	int r = 0;
 
-	mutex_lock(&t->lock);
+	dmr_env_lock(&t->env);
 	if (!t->engine.active) {
 		sb = kvzalloc(sizeof(*sb), GFP_NOIO);
 		noio = memalloc_noio_save();
@@ -579,9 +635,11 @@ static int dmr_preresume(struct dm_target *ti)
 			DMERR("%s: %pg: %s", dm_table_device_name(ti->table),
 			      t->env.spare->bdev, why.text);
 	}
-	if (!r)
+	if (!r) {
 		t->suspended = false;
-	mutex_unlock(&t->lock);
+		WRITE_ONCE(t->env.stopping, false);
+	}
+	dmr_env_unlock(&t->env);
 	return r;
 }
 
@@ -621,6 +679,8 @@ static struct target_type dmr_target_type = {
 	.dtr = dmr_dtr,
 	.map = dmr_map,
 	.end_io = dmr_end_io,
+	.presuspend = dmr_presuspend,
+	.presuspend_undo = dmr_presuspend_undo,
 	.postsuspend = dmr_postsuspend,
 	.preresume = dmr_preresume,
 	.status = dmr_status,

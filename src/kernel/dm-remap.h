@@ -26,7 +26,8 @@ enum dmr_sent {
 	DMR_SENT_ELSEWHERE,	/* end_io leaves it alone */
 	DMR_SENT_MAIN,
 	DMR_SENT_SLOT,
-	DMR_SENT_FLUSH,		/* its error is handed on, and counted */
+	DMR_SENT_FLUSH_MAIN,	/* its error is handed on, and counted */
+	DMR_SENT_FLUSH_SPARE,
 };
 
 /**
@@ -35,33 +36,53 @@ enum dmr_sent {
  *	 bio is at a slot, sector is where on the spare
  * @iter: of the bio before it was sent
  * @sent: enum dmr_sent
- * @epoch: in which it was counted, see struct dmr_inflight
+ * @ticket: what it was counted with, see struct dmr_inflight
  * @counted: it was
+ * @flush: a FUA write, of which the flush is still to come
  */
 struct dmr_bio {
 	struct dmr_req req;
 	struct bvec_iter iter;
 	u8 sent;
-	u8 epoch;
+	u8 ticket;
 	bool counted;
+	bool flush;
 };
 
 /**
  * struct dmr_inflight - one CPU's share of what says which bios are in flight
- * @in: bios counted in here, by epoch; written by this CPU only, in map, which
- *	never runs in an interrupt, with preemption off: a plain increment does
+ * @in: bios counted in here, by ticket; written with preemption off by this CPU
+ *	only, in map or by an examination, which never run in an interrupt: a plain
+ *	increment does
  * @out: bios counted out here, wherever they were counted in; any context
  * @last_good: sector of main that was written lately, + 1. A hint: after a
  *	       preemption, it may be another CPU's
+ *
+ * A ticket is a device's epoch, 0 or 1, and the device: 2 * enum dmr_dev.
  */
 struct dmr_inflight {
-	unsigned long in[2];
-	unsigned long out[2];
+	unsigned long in[4];
+	unsigned long out[4];
 	sector_t last_good;
 };
 
 /**
+ * struct dmr_drain - what dmr_env_drain() needs for one device
+ * @lock: one drain at a time
+ * @ticket: of what is counted in now
+ * @waiting: somebody wants to know when the old epoch is over
+ */
+struct dmr_drain {
+	struct mutex lock;
+	unsigned int ticket;
+	bool waiting;
+};
+
+/**
  * struct dmr_env - devices, and I/O in flight
+ * @lock: the engine's mutex, see dm-remap-engine.h
+ * @owed: bit for each device: its next flush fails, see dmr_env_owe()
+ * @stopping: the device is being suspended
  *
  * Writes to main and I/Os to slots are counted for dmr_env_drain(): in the
  * epoch that was current before the lookup in the index, under the same
@@ -76,13 +97,15 @@ struct dmr_env {
 	struct dm_dev *spare;
 	sector_t spare_start;
 	struct bio_set bios;
+	struct mutex lock;
 
 	struct dmr_inflight __percpu *inflight;
-	unsigned int epoch;
-	bool draining;
+	struct dmr_drain drain[2];
 	wait_queue_head_t drained;
 
 	atomic_t flush_errors[2];	/* by enum dmr_dev */
+	unsigned long owed;
+	bool stopping;
 
 	struct dmr_track *track;	/* or NULL, see dm-remap-track.c */
 
@@ -103,22 +126,64 @@ struct dmr_claim {
 	bool main;		/* what is mapped, not a spare area */
 };
 
+#define DMR_CHECK_SPARE	0
+
+/* Examinations under way at a time. Each keeps about 85 KiB of memory. */
+#define DMR_NR_EXAMS	8
+
+/**
+ * struct dmr_examiner - one examination, and who carries it out
+ * @exam: for the engine
+ * @work: calls dmr_engine_examine()
+ * @settled: dmr_env_settled() was called
+ * @idle: @work has nothing to do; protected by the target's queue_lock
+ */
+struct dmr_examiner {
+	struct dmr_exam exam;
+	struct work_struct work;
+	struct completion settled;
+	struct dmr_target *target;
+	bool idle;
+};
+
+/**
+ * struct dmr_flusher - makes FUA writes durable on a device that has no FUA
+ * @reqs: written, and not durable; protected by the target's queue_lock
+ * @work: flushes once for all of them
+ */
+struct dmr_flusher {
+	struct list_head reqs;
+	struct work_struct work;
+	struct dmr_target *target;
+};
+
 /**
  * struct dmr_target - one target in one table
- * @lock: serialises the engine and everything that may change the metadata
- * @queue_lock: protects @queue; taken in interrupts
- * @queue: requests for the engine
+ * @admin_lock: serialises what the administrator asks for; taken before env.lock
+ * @queue_lock: protects the three queues; taken in interrupts
+ * @queue: requests that may do without main, for the engine's batch
+ * @found: examinations that have found something, for the batch
+ * @to_examine: requests that need main
+ * @flags: bit DMR_CHECK_SPARE: the batch is to do so
+ * @wq: runs the batch
+ * @exam_wq: runs the examinations, which the batch never waits for
  * @suspended: no I/O is under way and none may be started
  */
 struct dmr_target {
 	struct dmr_env env;
-	struct mutex lock;	/* of the engine */
+	struct mutex admin_lock;
 	struct dmr_engine engine;
 
-	spinlock_t queue_lock;	/* of the queue */
+	spinlock_t queue_lock;	/* of the queues */
 	struct list_head queue;
+	struct list_head found;
+	struct list_head to_examine;
 	struct workqueue_struct *wq;
+	struct workqueue_struct *exam_wq;
 	struct work_struct work;
+	unsigned long flags;
+	struct dmr_examiner examiner[DMR_NR_EXAMS];
+	struct dmr_flusher flusher[2];	/* by enum dmr_dev */
 
 	struct dmr_claim claim;
 	struct dmr_claim main_claim;
@@ -134,6 +199,7 @@ struct dmr_target {
 };
 
 #define DMR_DEFAULT_RETRIES		1
+#define DMR_DEFAULT_BUDGET_MS		1000
 #define DMR_DEFAULT_BREAKER_COUNT	65536
 #define DMR_DEFAULT_BREAKER_SECONDS	60
 
@@ -155,6 +221,21 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 		char *result, unsigned int maxlen);
 void dmr_status(struct dm_target *ti, status_type_t type,
 		unsigned int status_flags, char *result, unsigned int maxlen);
+
+/* dm-remap-queue.c */
+
+/* Let the engine settle or examine a request. Any context. */
+void dmr_queue_req(struct dmr_target *t, struct dmr_req *req);
+/* Complete a write when a flush has made it durable. Any context. */
+void dmr_queue_flush_req(struct dmr_target *t, enum dmr_dev dev,
+			 struct dmr_req *req);
+/* The spare has failed a flush. Any context. */
+void dmr_queue_check_spare(struct dmr_target *t);
+/* Return: 0 or -ENOMEM; dmr_queue_exit() may be called in either case. */
+int dmr_queue_init(struct dmr_target *t);
+void dmr_queue_exit(struct dmr_target *t);
+/* Wait until nothing is queued and nobody works. */
+void dmr_queue_drain(struct dmr_target *t);
 
 /* dm-remap-registry.c */
 
@@ -188,35 +269,45 @@ void dmr_track_mark(struct dmr_track *track, sector_t sector, u32 sectors);
 /* dm-remap-io.c: besides the functions of dm-remap-env.h */
 int dmr_env_init(struct dmr_env *env, struct dm_target *ti);
 void dmr_env_exit(struct dmr_env *env);
-/*
- * A flush of a device has failed, or a write, with these flags, of which the block layer
- * has perhaps made a flush. Any context.
- */
-void dmr_env_flush_failed(struct dmr_env *env, enum dmr_dev dev, blk_opf_t opf);
+/* A flush of a device has failed, anybody's. Any context. */
+void dmr_env_flush_failed(struct dmr_env *env, enum dmr_dev dev);
+/* Is a caller to be told of a flush that failed? Forgets it. Any context. */
+bool dmr_env_pay(struct dmr_env *env, enum dmr_dev dev);
 /* Wait until all events have been told. */
-void dmr_env_settle(struct dmr_env *env);
+void dmr_env_flush_events(struct dmr_env *env);
 
-/* Note a bio's epoch; before its lookup, under the same rcu_read_lock_sched(). */
-static inline void dmr_inflight_epoch(struct dmr_env *env, struct dmr_bio *b)
+/*
+ * What a bio to @dev is counted with; before its lookup, under the same
+ * rcu_read_lock_sched().
+ */
+static inline unsigned int dmr_inflight_ticket(struct dmr_env *env,
+					       enum dmr_dev dev)
 {
 	/* In the new epoch, the lookup sees what was changed before the drain. */
-	b->epoch = smp_load_acquire(&env->epoch);
+	return smp_load_acquire(&env->drain[dev].ticket);
 }
 
 /* Count a bio in; after its lookup, under the same rcu_read_lock_sched(). */
-static inline void dmr_inflight_start(struct dmr_env *env, struct dmr_bio *b)
+static inline void dmr_inflight_start(struct dmr_env *env, struct dmr_bio *b,
+				      unsigned int ticket)
 {
 	b->counted = true;
-	__this_cpu_inc(env->inflight->in[b->epoch]);
+	b->ticket = ticket;
+	__this_cpu_inc(env->inflight->in[ticket]);
 }
 
-/* Count it out. Any context. */
+/* Count one out. Any context. */
+static inline void dmr_inflight_out(struct dmr_env *env, unsigned int ticket)
+{
+	this_cpu_inc(env->inflight->out[ticket]);
+	if (unlikely(READ_ONCE(env->drain[ticket >> 1].waiting)))
+		wake_up(&env->drained);
+}
+
 static inline void dmr_inflight_end(struct dmr_env *env, struct dmr_bio *b)
 {
 	b->counted = false;
-	this_cpu_inc(env->inflight->out[b->epoch]);
-	if (unlikely(READ_ONCE(env->draining)))
-		wake_up(&env->drained);
+	dmr_inflight_out(env, b->ticket);
 }
 
 static inline struct dmr_bio *dmr_bio_of(struct bio *bio)

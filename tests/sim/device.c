@@ -4,6 +4,7 @@
  */
 #include "sim.h"
 #include "device.h"
+#include "fiber.h"
 #include "spare/env.h"
 
 /*--------------------------------------------------------------------
@@ -63,7 +64,7 @@ static void blame(u32 dev, u64 sector, u32 sectors)
 	for (i = 0; i < sectors; i++)
 		W.main_fault[(sector + i) / 8] = 1;
 	/* The last one that is asked whether main is alive. */
-	if (W.in_engine && sector + sectors == W.main_sectors)
+	if (fiber_inside() && sector + sectors == W.main_sectors)
 		excuse_all();
 }
 
@@ -154,6 +155,15 @@ blk_status_t device_begin(u32 dev, bool read, u64 sector, u32 sectors)
 	return transient(dev, read, sector, sectors);
 }
 
+bool device_slow(void)
+{
+	bool slow = W.all_slow || chance(W.profile.slow);
+
+	if (slow)
+		W.unproven_ok = 1;
+	return slow;
+}
+
 bool device_takes(blk_status_t status)
 {
 	return status == BLK_STS_OK || W.takes || pick(2);
@@ -236,10 +246,12 @@ void device_meanwhile(void)
 	excuse();
 	if (!W.loaded || W.suspended || !W.profile.concurrent)
 		return;
-	for (n = pick(4); n; n--) {
-		if (W.nr_uios < 6 && chance(200))
+	for (n = pick(fiber_inside() ? 3 : 4); n; n--) {
+		if (fiber_inside())
+			fiber_wait(NULL);
+		else if (W.nr_uios < 6 && chance(200))
 			start_any();
-		else
+		else if (!pick(2) || !world_work())
 			world_event();
 	}
 }
@@ -280,6 +292,7 @@ static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 	struct disk *d = &W.disk[dev];
 	bool read = (io->opf & REQ_OP_MASK) == REQ_OP_READ;
 	bool fua = io->opf & REQ_FUA;
+	u32 errors = dmr_env_flush_errors(env, io->dev);
 	u8 data[512], *at = held(env, io);
 
 	if (at) {
@@ -297,6 +310,9 @@ static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 		io->opf &= ~REQ_PREFLUSH;	/* see tear() */
 	}
 	io->status = device_begin(dev, read, io->sector, io->sectors);
+	io->ms = 0;
+	if (io->status != BLK_STS_OK && dev == DMR_MAIN && device_slow())
+		io->ms = DMR_SLOW_MS + 300;
 	W.meta_unread += read && dev == DMR_SPARE && is_meta(io->sector) &&
 			 io->status != BLK_STS_OK;
 	if (!read && dev == DMR_SPARE && W.track)
@@ -325,56 +341,60 @@ static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 	if (fua && !d->fua && io->status == BLK_STS_OK) {
 		device_meanwhile();
 		io->status = own_flush(dev, d->seq);
+		if (errors != dmr_env_flush_errors(env, io->dev))
+			io->status = BLK_STS_IOERR;
 	}
 	trace_io(env, io);
 }
 
-/* What the engine had in flight when the power went. */
-static struct dmr_io *pending;
-static u32 nr_pending;
-static struct dmr_env *pending_env;
-static bool done[DMR_BATCH + 64];
-
 void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 {
 	u64 seq = W.disk[disk_of(env, DMR_SPARE)].seq;
+	struct fiber *me = fiber_current();
 	unsigned int left = nr, i, n;
 	blk_opf_t opf;
 
-	if (nr > ARRAY_SIZE(done))
+	if (nr > ARRAY_SIZE(me->done))
 		violation("too many I/Os at once");
-	memset(done, 0, nr);
-	pending = ios;
-	nr_pending = nr;
-	pending_env = env;
+	if (ios[0].dev == DMR_MAIN && world_has_lock())
+		violation("I/O to main under the mutex");
+	memset(me->done, 0, nr);
+	me->env = env;
+	me->ios = ios;
+	me->nr_ios = nr;
+	if (ios[0].dev == DMR_MAIN && fiber_inside() &&
+	    script_wants(WHEN_RETRYING)) {
+		me->paused = true;
+		fiber_wait(NULL);
+	}
 	while (left) {
 		device_meanwhile();
 		n = pick(left);
-		for (i = 0; done[i] || n; i++)
-			n -= !done[i];
+		for (i = 0; me->done[i] || n; i++)
+			n -= !me->done[i];
 		opf = ios[i].opf;
 		exec_io(env, &ios[i], seq);
 		ios[i].opf = opf;
-		done[i] = true;
+		me->done[i] = true;
 		left--;
 	}
-	nr_pending = 0;
+	me->nr_ios = 0;
 	device_meanwhile();
 }
 
-/* The rest of what the engine had in flight may have come anywhere. */
-static void tear(void)
+/* The rest of what somebody had in flight may have come anywhere. */
+static void tear(struct fiber *f)
 {
 	u8 data[512];
 	u32 i, k;
 
-	for (i = 0; i < nr_pending; i++) {
-		struct dmr_io *io = &pending[i];
-		struct disk *d = &W.disk[disk_of(pending_env, io->dev)];
+	for (i = 0; i < f->nr_ios; i++) {
+		struct dmr_io *io = &f->ios[i];
+		struct disk *d = &W.disk[disk_of(f->env, io->dev)];
 
 		/* A flush comes before all of the data. */
-		if (done[i] || (io->opf & REQ_OP_MASK) == REQ_OP_READ ||
-		    d->dead || held(pending_env, io) || (io->opf & REQ_PREFLUSH))
+		if (f->done[i] || (io->opf & REQ_OP_MASK) == REQ_OP_READ ||
+		    d->dead || held(f->env, io) || (io->opf & REQ_PREFLUSH))
 			continue;
 		for (k = 0; k < io->sectors; k++) {
 			if (!pick(2))
@@ -387,16 +407,31 @@ static void tear(void)
 			disk_write(d, io->sector + k, data, W.every_pattern);
 		}
 	}
-	nr_pending = 0;
+	f->nr_ios = 0;
 }
 
 void device_crash(void)
 {
+	u32 i;
+
 	W.cut_from = nr_choices;
 	/* Now, while the memory of the I/Os is there. */
-	tear();
+	for (i = 0; i <= NR_FIBERS; i++)
+		tear(&fiber[i]);
 	world_tear();
-	longjmp(W.crash, 1);
+	fiber_crash();
+}
+
+bool dmr_env_fua_is_flush(struct dmr_env *env, enum dmr_dev dev)
+{
+	return !W.disk[disk_of(env, dev)].fua;
+}
+
+void dmr_env_owe(struct dmr_env *env, enum dmr_dev dev)
+{
+	(void)env;
+	W.owed[dev] = true;
+	oracle_lost();
 }
 
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)

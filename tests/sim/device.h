@@ -7,6 +7,8 @@
 
 /* One I/O is about to be carried out: how will it end? The power may go. */
 blk_status_t device_begin(u32 dev, bool read, u64 sector, u32 sectors);
+/* Has the error that main has just given taken DMR_SLOW_MS or longer? */
+bool device_slow(void);
 /* Does this sector of a write that ends with @status get to the disk? */
 bool device_takes(blk_status_t status);
 blk_status_t device_flush(u32 dev, u64 seq);

@@ -132,38 +132,61 @@ static void spoil(const char *where, const char *how, u64 at, u32 n, bool good)
 	}
 }
 
-static void script_admin(const char *word, u64 a, u64 b)
+static struct {
+	char word[20];
+	u64 a, b;
+} order;
+
+static void obey(void)
 {
+	const char *word = order.word;
+	u64 a = order.a, b = order.b, done = 0;
 	struct dmr_tally t = { 0 };
-	u64 done = 0;
 	int r = 0;
 
 	trace("%s %llu %llu", word, ULLA(a), ULLA(b));
-	W.in_engine = true;
 	do {
-		u64 n = min_t(u64, b - done, DMR_BATCH);
+		u64 n = min_t(u64, b - done, DMR_COPY_BLOCKS);
 
 		memset(W.cause + a, 1, b);
-		if (!strcmp(word, "evacuate"))
+		if (!strcmp(word, "evacuate")) {
 			r = dmr_engine_evacuate(&W.engine, a + done, n, &t);
-		else if (!strcmp(word, "mark"))
+		} else if (!strcmp(word, "mark")) {
 			r = dmr_engine_mark_bad(&W.engine, a + done, n, &t);
-		else if (!strcmp(word, "release"))
-			r = dmr_engine_release(&W.engine, a + done, n, false,
+		} else if (!strcmp(word, "release")) {
+			r = dmr_engine_release(&W.engine, a + done, n, DMR_ANY,
 					       &t);
-		else if (!strcmp(word, "forget"))
-			r = dmr_engine_release(&W.engine, a + done, n, true,
-					       &t);
-		else if (!strcmp(word, "grow"))
+		} else if (!strcmp(word, "forget")) {
+			r = dmr_engine_release(&W.engine, a + done, n,
+					       DMR_KNOWN_BAD, &t);
+		} else if (!strcmp(word, "retest")) {
+			r = dmr_engine_release(&W.engine, a + done, n,
+					       DMR_UNPROVEN, &t);
+		} else if (!strcmp(word, "grow")) {
+			dmr_env_lock(NULL);
 			r = dmr_engine_grow(&W.engine, a);
-		else
+			dmr_env_unlock(NULL);
+		} else {
 			bad_line(word);
+		}
 		done += n;
 	} while (!r && done < b);
-	W.in_engine = false;
 	trace("%s: %d, done %llu skipped %llu failed %llu", word, r,
 	      ULLA(t.done), ULLA(t.skipped), ULLA(t.failed));
 	check_mode();
+}
+
+static void script_admin(const char *word, u64 a, u64 b)
+{
+	if (world_admin_busy())
+		world_finish();
+	strscpy(order.word, word, sizeof(order.word));
+	order.a = a;
+	order.b = b;
+	world_admin(obey);
+	while (world_admin_busy())
+		if (!world_work() && !world_event())
+			world_finish();
 }
 
 /* "expect bad 1": the numbers at this place, when all goes as the script says. */
@@ -185,6 +208,8 @@ static void expect(const char *text)
 		is = store->nr_known_bad;
 	else if (!strcmp(what, "lost"))
 		is = store->nr_lost;
+	else if (!strcmp(what, "unproven"))
+		is = store->nr_unproven;
 	else if (!strcmp(what, "mode"))
 		is = W.engine.mode;
 	else if (!strcmp(what, "refused"))
@@ -209,26 +234,54 @@ static void twin(u32 slot)
 		dmr_store_forget_staged(store);
 }
 
-static char drained[10][100], after[10][100];
-static u32 nr_drained, nr_after;
+static char when_line[NR_WHEN][10][100], after[10][100];
+static u32 nr_when[NR_WHEN], nr_after;
+static bool wanted[NR_WHEN];
 static bool recovery_ro;
 
 static void run_line(const char *text);
 
 static void keep_line(char lines[][100], u32 *nr, const char *text)
 {
-	if (*nr == ARRAY_SIZE(drained))
+	if (*nr == ARRAY_SIZE(after))
 		bad_line(text);
-	strscpy(lines[(*nr)++], text, sizeof(drained[0]));
+	strscpy(lines[(*nr)++], text, sizeof(after[0]));
 }
 
-void script_drained(void)
+bool script_wants(enum script_when when)
 {
-	u32 i, n = nr_drained;
+	wanted[when] = nr_when[when];
+	return wanted[when];
+}
 
-	nr_drained = 0;
-	for (i = 0; i < n; i++)
-		run_line(drained[i]);
+void script_run(void)
+{
+	char lines[10][100];
+	u32 w, i, n;
+
+	for (w = 0; w < NR_WHEN; w++) {
+		if (!wanted[w])
+			continue;
+		wanted[w] = false;
+		n = nr_when[w];
+		nr_when[w] = 0;
+		memcpy(lines, when_line[w], sizeof(lines));
+		for (i = 0; i < n && W.loaded; i++)
+			run_line(lines[i]);
+	}
+}
+
+static int when_of(const char *word)
+{
+	static const char * const name[NR_WHEN] = {
+		"drained", "retrying", "retried",
+	};
+	int w;
+
+	for (w = 0; w < NR_WHEN; w++)
+		if (!strcmp(word, name[w]))
+			return w;
+	return -1;
 }
 
 static void run_line(const char *text)
@@ -254,15 +307,23 @@ static void run_line(const char *text)
 	} else if (!strcmp(word, "map")) {
 		world_event();
 	} else if (!strcmp(word, "engine")) {
-		world_run_engine();
+		while (world_work())
+			;
+	} else if (!strcmp(word, "slow")) {
+		W.all_slow = true;
+	} else if (!strcmp(word, "quick")) {
+		W.all_slow = false;
+	} else if (!strcmp(word, "budget")) {
+		W.engine.tuning.budget_ms = atoi(strstr(text, word) + 6);
 	} else if (!strcmp(word, "verify")) {
 		verify_all(false);
 	} else if (!strcmp(word, "reload")) {
 		reload();
 	} else if (!strcmp(word, "expect")) {
 		expect(text);
-	} else if (!strcmp(word, "drained")) {
-		keep_line(drained, &nr_drained, strstr(text, word) + 7);
+	} else if (when_of(word) >= 0) {
+		keep_line(when_line[when_of(word)], &nr_when[when_of(word)],
+			  strstr(text, word) + strlen(word));
 	} else if (!strcmp(word, "after")) {
 		keep_line(after, &nr_after, strstr(text, word) + 5);
 	} else if (!strcmp(word, "recovery_ro")) {
@@ -311,7 +372,8 @@ static void run_line(const char *text)
 
 static void cut_power(unsigned int n)
 {
-	nr_drained = 0;
+	memset(nr_when, 0, sizeof(nr_when));
+	memset(wanted, 0, sizeof(wanted));
 	/* device_crash() has begun to choose at W.cut_from. */
 	C.from[n] = W.cut_from;
 	power_off();
@@ -383,7 +445,9 @@ static u64 run_script(const u32 *list, u32 nr)
 		recover();
 		goto out;
 	}
-	nr_drained = nr_after = 0;
+	memset(nr_when, 0, sizeof(nr_when));
+	memset(wanted, 0, sizeof(wanted));
+	nr_after = 0;
 	recovery_ro = false;
 	W.crash_at = C.at ? W.ios + C.at : NEVER;
 	W.fail_at = C.fail ? W.ios + C.fail : 0;
@@ -396,7 +460,7 @@ static u64 run_script(const u32 *list, u32 nr)
 		run_line(line[i]);
 	if (!W.loaded)
 		goto out;	/* refused, for a reason: see load() */
-	world_settle();
+	world_finish();
 	ios = W.ios - first;
 	if (!C.at) {
 		verify_all(false);
@@ -407,7 +471,7 @@ out:
 	world_drop_all();
 	if (W.loaded) {
 		W.loaded = false;
-		dmr_engine_exit(&W.engine);
+		world_engine_exit();
 	}
 	sim_free_all();
 	return ios;

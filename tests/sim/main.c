@@ -6,7 +6,6 @@
  * sim -v -s SEED -n 1					tell all about one
  * sim -r FILE...					replay choices
  * sim -x [-f] FILE...					exhaustive mode; -f: fast
- * -u: disks that the engine does not withstand yet
  *
  * Each run happens in a child process, so that whatever goes wrong in it is
  * seen and counted. A run that fails is made short and kept in the file named
@@ -383,11 +382,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	S = mmap(NULL, sizeof(*S), PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	while ((c = getopt(argc, argv, "s:n:t:j:vrqxf1u")) != -1) {
+	while ((c = getopt(argc, argv, "s:n:t:j:vrqxf1")) != -1) {
 		switch (c) {
-		case 'u':
-			unkind = true;
-			break;
 		case 's':
 			seed = strtoull(optarg, NULL, 0);
 			break;

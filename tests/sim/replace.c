@@ -238,13 +238,15 @@ void replace_spare(void)
 		if (W.nr_uios < 6)
 			start_any();
 		world_event();
-		world_run_engine();
+		world_work();
 		if (W.profile.admin && pick(2))
 			admin();
 	}
 	if (!r && pick(2))
 		r = pass(1, false);
-	world_settle();
+	W.stopping = true;
+	world_finish();
+	W.stopping = false;
 	W.suspended = true;
 	dmr_engine_save(&W.engine);
 	if (!r)
@@ -256,7 +258,7 @@ void replace_spare(void)
 		return;
 	}
 	old_layout = W.engine.store.sb.layout;
-	dmr_engine_exit(&W.engine);
+	world_engine_exit();
 	W.loaded = false;
 	W.suspended = false;
 	change_spare();

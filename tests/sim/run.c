@@ -64,7 +64,7 @@ static int activate(void)
 
 	W.loaded = false;
 	W.no_memory = false;
-	r = dmr_engine_init(&W.engine, NULL, &W.tuning, W.main_sectors);
+	r = world_engine_init();
 	if (!r)
 		r = dmr_store_probe(NULL, &W.area, sb, &why);
 	if (r == 1)
@@ -77,7 +77,7 @@ static int activate(void)
 	if (r) {
 		trace("refused: %d %s", r, why.text);
 		W.refused++;
-		dmr_engine_exit(&W.engine);
+		world_engine_exit();
 		if (!sim_nothing_allocated())
 			violation("memory is left after a refusal");
 		return r;
@@ -199,8 +199,7 @@ void power_off(void)
 	note_open();
 	W.crash_at = NEVER;
 	W.loaded = false;
-	W.in_engine = false;
-	W.suspended = false;
+	W.suspended = W.stopping = false;
 	W.crashes++;
 	trace("---- crash at I/O %llu ----", ULLA(at == NEVER ? W.ios : at));
 	world_drop_all();
@@ -280,13 +279,15 @@ void crash_and_recover(bool may_crash_again)
 void reload(void)
 {
 	trace("suspend, reload, resume");
-	world_settle();
+	W.stopping = true;
+	world_finish();
+	W.stopping = false;
 	W.suspended = true;
 	dmr_engine_save(&W.engine);
 	W.suspended = false;
 	note_open();
 	W.loaded = false;
-	dmr_engine_exit(&W.engine);
+	world_engine_exit();
 	if (!sim_nothing_allocated())
 		violation("memory is left after the engine's end");
 	W.reloads++;
@@ -298,7 +299,9 @@ void reload(void)
 static void suspend_and_resume(void)
 {
 	trace("suspend, resume");
-	world_settle();
+	W.stopping = true;
+	world_finish();
+	W.stopping = false;
 	W.suspended = true;
 	dmr_engine_save(&W.engine);
 	W.suspended = false;
@@ -338,16 +341,18 @@ void start_any(void)
 		    chance(200), false);
 }
 
-void admin(void)
-{
-	u64 last = (W.main_sectors - 1) / 8;
-	u64 block = pick(2) ? pick(6) : pick(last + 1);
-	u64 nr = 1 + pick(min_t(u64, pick(2) ? 3 : 20, last + 1 - block));
-	struct dmr_tally t = { 0 };
-	int r = 0, what = pick(8);
+static struct {
+	u32 what;
+	u64 block, nr;
+} job;
 
-	W.in_engine = true;
-	switch (what) {
+static void do_job(void)
+{
+	u64 block = job.block, nr = job.nr;
+	struct dmr_tally t = { 0 };
+	int r = 0;
+
+	switch (job.what) {
 	case 0:
 	case 1:
 		trace("evacuate %llu+%llu", ULLA(block), ULLA(nr));
@@ -362,38 +367,55 @@ void admin(void)
 	case 3:
 	case 4:
 		trace("release %llu+%llu", ULLA(block), ULLA(nr));
-		r = dmr_engine_release(&W.engine, block, nr, false, &t);
+		r = dmr_engine_release(&W.engine, block, nr, DMR_ANY, &t);
 		break;
 	case 5:
 		trace("forget bad %llu+%llu", ULLA(block), ULLA(nr));
-		r = dmr_engine_release(&W.engine, block, nr, true, &t);
+		r = dmr_engine_release(&W.engine, block, nr, DMR_KNOWN_BAD, &t);
 		break;
 	case 6:
+		trace("retest %llu+%llu", ULLA(block), ULLA(nr));
+		r = dmr_engine_release(&W.engine, block, nr, DMR_UNPROVEN, &t);
+		break;
+	case 7:
 		trace("breaker close, save");
+		dmr_env_lock(NULL);
 		dmr_engine_close_breaker(&W.engine);
 		dmr_engine_reset_counters(&W.engine);
 		dmr_engine_save(&W.engine);
+		dmr_env_unlock(NULL);
 		break;
-	case 7:
-		if (!W.profile.grow)
-			break;
-		nr = W.engine.store.sb.layout.area_blocks + 16 + pick(60);
-		if (nr >= W.spare_blocks)
-			break;
-		trace("grow to %llu", ULLA(nr));
-		/* After an error or a crash, one or the other may be found. */
-		W.area.area_blocks = 0;
-		r = dmr_engine_grow(&W.engine, nr);
-		W.min_area = W.engine.store.sb.layout.area_blocks;
-		if (r)
-			W.profile.grow = false;
+	case 8:
+		dmr_env_lock(NULL);
+		nr += W.engine.store.sb.layout.area_blocks + 16;
+		if (W.profile.grow && nr < W.spare_blocks) {
+			trace("grow to %llu", ULLA(nr));
+			/* After an error or a crash, one or the other may be found. */
+			W.area.area_blocks = 0;
+			r = dmr_engine_grow(&W.engine, nr);
+			W.min_area = W.engine.store.sb.layout.area_blocks;
+			if (r)
+				W.profile.grow = false;
+		}
+		dmr_env_unlock(NULL);
 		break;
 	}
-	W.in_engine = false;
 	trace("admin: %d, done %llu skipped %llu failed %llu", r, ULLA(t.done),
 	      ULLA(t.skipped), ULLA(t.failed));
 	check_mode();
 	check_causes();
+}
+
+void admin(void)
+{
+	u64 last = (W.main_sectors - 1) / 8;
+
+	if (world_admin_busy())
+		return;
+	job.block = pick(2) ? pick(6) : pick(last + 1);
+	job.nr = 1 + pick(min_t(u64, pick(2) ? 3 : 20, last + 1 - job.block));
+	job.what = pick(9);
+	world_admin(do_job);
 }
 
 static void choose_profile(void)
@@ -408,6 +430,7 @@ static void choose_profile(void)
 		.crash = pick(3) * 15,
 		.meta_errors = 10 * pick(9),
 		.to_lasting = pick(3) * 300,
+		.slow = pick(3) ? 0 : pick(2) ? 1000 : pick(1000),
 		.damage_main = pick(4) > 0,
 		.no_memory = pick(6) == 1 ? 1 + pick(100) : 0,
 	};
@@ -514,8 +537,7 @@ void format_and_load(void)
 	disk_init(&W.disk[DMR_MAIN], "main", W.main_sectors, 0);
 	disk_init(&W.disk[DMR_SPARE], "spare", W.spare_blocks * 8, 0xee);
 	W.disk[DMR_SPARE].fua = W.profile.fua[DMR_SPARE] || W.every_pattern;
-	W.disk[DMR_MAIN].fua = W.profile.fua[DMR_MAIN] || W.every_pattern ||
-			       !unkind;
+	W.disk[DMR_MAIN].fua = W.profile.fua[DMR_MAIN] || W.every_pattern;
 	world_fill_main();
 	oracle_init(W.main_sectors);
 	W.area = (struct dmr_area) {
@@ -561,6 +583,7 @@ static void choose_world(void)
 	W.tuning = (struct dmr_tuning) {
 		.read_only = pick(50) == 1,
 		.read_retries = pick(4),
+		.budget_ms = pick(4) * 500,
 		.breaker_count = pick(4) == 1 ? 1 + pick(40) : 0,
 		.breaker_seconds = 10,
 		.low_water = 3,
@@ -577,7 +600,7 @@ static void step(void)
 	} else if (what < 70) {
 		world_event();
 	} else if (what < 85) {
-		world_run_engine();
+		world_work();
 	} else if (what < 90) {
 		if (W.profile.damage_main || W.profile.damage_spare)
 			device_damage();
@@ -646,7 +669,7 @@ void run_random(void)
 	}
 	W.crash_at = NEVER;
 	if (pick(2)) {
-		world_settle();
+		world_finish();
 		if (pick(2))
 			verify_all(false);
 	}
@@ -657,7 +680,7 @@ out:
 	W.replaced = atomic64_read(&W.engine.counter[DMR_REPLACED]);
 	if (W.loaded) {
 		W.loaded = false;
-		dmr_engine_exit(&W.engine);
+		world_engine_exit();
 	}
 	sim_free_all();
 }

@@ -149,6 +149,7 @@ struct profile {
 	bool concurrent;
 	bool admin;
 	bool grow;
+	u32 slow;		/* permille of main's errors that take seconds */
 	u32 crash;		/* permille per step */
 };
 
@@ -176,7 +177,11 @@ struct world {
 	bool one_copy;		/* loaded so, with no way to say it: see activate() */
 	u32 meta_unread;	/* reads of metadata that failed */
 	bool tuning_lbs8;	/* main has 4 KiB blocks */
-	bool in_engine;
+	bool locked;		/* somebody holds the engine's mutex */
+	bool stopping;		/* the device is being suspended */
+	bool all_slow;		/* the script says so */
+	u64 stamp;		/* counts what is mapped, and drains */
+	u8 unproven_ok;		/* main has been slow to fail */
 	bool any_spare_fault;
 	bool any_meta_fault;
 	bool any_main_odd;	/* an error not about the medium, or a death */
@@ -212,7 +217,9 @@ struct world {
 
 	struct list_head uios;
 	struct list_head inflight;
-	struct list_head queue;
+	struct list_head queue;		/* for the batch: requests ... */
+	struct list_head found;		/* ... and examinations */
+	struct list_head to_examine;
 	struct list_head parts;
 	u32 nr_uios;
 	u64 absorbed, rescued, replaced, crashes, reloads, reads_ok, errors;
@@ -221,8 +228,6 @@ struct world {
 };
 
 extern struct world W;
-/* Let the disks do what the engine does not withstand yet. */
-extern bool unkind;
 
 void world_init(void);
 struct uio *world_start(u8 op, u32 sector, u32 sectors, bool fua, bool verify);
@@ -230,8 +235,19 @@ struct uio *world_start(u8 op, u32 sector, u32 sectors, bool fua, bool verify);
 bool world_event(void);
 /* Carry out all that is in flight, and let the engine run. */
 void world_settle(void);
-void world_run_engine(void);
+/* Let a batch, an examination, or the administrator go on; false if none can. */
+bool world_work(void);
+/* Let the administrator do this, at the same time. */
+void world_admin(void (*what)(void));
+bool world_admin_busy(void);
+/* ... and wait until that is done, and all that works. */
+void world_finish(void);
 void world_drop_all(void);
+/* The engine, and what its examinations need. */
+int world_engine_init(void);
+void world_engine_exit(void);
+/* Does whoever is at work hold the engine's mutex? */
+bool world_has_lock(void);
 u32 world_in_flight(void);
 void check_mode(void);
 void check_causes(void);
@@ -258,8 +274,17 @@ void choose_spare(void);
 u32 read_list(const char *path, u32 *list);
 
 /* exhaust.c */
-/* What the script wants to happen once the engine has drained. */
-void script_drained(void);
+/* What the script wants to happen ... */
+enum script_when {
+	WHEN_DRAINED,		/* ... once the engine has drained */
+	WHEN_RETRYING,		/* ... while a retry is on its way to main */
+	WHEN_RETRIED,		/* ... when it is known what main says */
+	NR_WHEN,
+};
+
+/* Is there anything? Then the fiber is to pause until script_run() has been called. */
+bool script_wants(enum script_when when);
+void script_run(void);
 int exhaust_main(int argc, char **argv);
 
 #endif

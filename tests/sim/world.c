@@ -4,9 +4,9 @@
  */
 #include "sim.h"
 #include "device.h"
+#include "fiber.h"
 
 struct world W;
-bool unkind;
 
 struct part {
 	struct list_head list;
@@ -18,8 +18,9 @@ struct part {
 	u32 sectors;
 	u64 dev_sector;
 	u64 flush_seq;		/* of a flush: what it has to cover */
-	bool drain;		/* somebody waits for it */
+	u64 stamp;		/* when it was mapped */
 	bool tracked;		/* dmr_env_drain() knows of it */
+	bool written;		/* a FUA write, the flush of which is still to come */
 };
 
 /*--------------------------------------------------------------------
@@ -189,6 +190,8 @@ static struct part *new_part(struct uio *u, u32 sectors)
 	p->sector = u->sector + u->mapped;
 	p->sectors = sectors;
 	p->dev_sector = p->sector;
+	p->stamp = ++W.stamp;
+	p->req.flush_errors = W.flush_errors[DMR_MAIN];
 	u->mapped += sectors;
 	u->parts++;
 	return p;
@@ -205,15 +208,24 @@ static void end_part(struct part *p, blk_status_t status)
 	put_uio(u);
 }
 
-static void queue_part(struct part *p, enum dmr_from from, blk_status_t error)
+static void queue_part(struct part *p, enum dmr_from from, blk_status_t error,
+		       bool slow)
 {
-	p->req.sector = p->sector;
-	p->req.sectors = p->sectors;
-	p->req.op = p->uio->op;
-	p->req.fua = p->uio->fua;
-	p->req.from = from;
-	p->req.error = error;
-	list_add_tail(&p->req.list, &W.queue);
+	p->req = (struct dmr_req) {
+		.sector = p->sector,
+		.sectors = p->sectors,
+		.op = p->uio->op,
+		.fua = p->uio->fua,
+		.from = from,
+		.slow = slow,
+		.error = error,
+		.flush_errors = from == DMR_FROM_SLOT ?
+				W.flush_errors[DMR_MAIN] : p->req.flush_errors,
+	};
+	if (from == DMR_FROM_MAIN)
+		dmr_env_examine(NULL, &p->req);
+	else
+		list_add_tail(&p->req.list, &W.queue);
 }
 
 static void map_flush(struct uio *u)
@@ -255,12 +267,13 @@ static void map(struct uio *u)
 		break;
 	case DMR_TO_SLOT:
 		p->dev = DMR_SPARE;
+		p->req.flush_errors = W.flush_errors[DMR_SPARE];
 		p->dev_sector = route.sector;
 		p->tracked = true;
 		list_add_tail(&p->list, &W.inflight);
 		break;
 	case DMR_TO_ENGINE:
-		queue_part(p, DMR_FROM_MAP, BLK_STS_MEDIUM);
+		queue_part(p, DMR_FROM_MAP, BLK_STS_MEDIUM, false);
 		break;
 	case DMR_IS_LOST:
 		end_part(p, BLK_STS_MEDIUM);
@@ -276,6 +289,11 @@ static blk_status_t exec_flush(struct part *p)
 {
 	blk_status_t status = device_flush(p->dev, p->flush_seq);
 
+	if (status == BLK_STS_OK && p->written &&
+	    p->req.flush_errors != W.flush_errors[p->dev]) {
+		p->uio->may_fail = true;
+		return BLK_STS_IOERR;
+	}
 	if (status == BLK_STS_OK && W.owed[p->dev]) {
 		trace("a flush of %s that failed is told of",
 		      W.disk[p->dev].name);
@@ -297,7 +315,7 @@ static blk_status_t exec_part(struct part *p)
 	u8 data[512];
 	u32 i;
 
-	if (u->op == REQ_OP_FLUSH)
+	if (u->op == REQ_OP_FLUSH || p->written)
 		return exec_flush(p);
 	status = device_begin(p->dev, u->op == REQ_OP_READ, p->dev_sector,
 			      p->sectors);
@@ -313,17 +331,7 @@ static blk_status_t exec_part(struct part *p)
 				W.written[1][at] = 1;
 			fill_sector(data, tag_of(u, p->sector + i));
 			disk_write(d, at, data, u->fua &&
-				   status == BLK_STS_OK &&
-				   (d->fua || !unkind));
-		}
-	}
-	/* The block layer makes a flush of it. */
-	if (unkind && u->fua && !d->fua && u->op != REQ_OP_READ &&
-	    status == BLK_STS_OK) {
-		status = device_flush(p->dev, d->seq);
-		if (status != BLK_STS_OK) {
-			u->must_fail = true;
-			oracle_told();
+				   d->fua && status == BLK_STS_OK);
 		}
 	}
 	if (status == BLK_STS_OK && p->dev == DMR_MAIN) {
@@ -340,7 +348,14 @@ static void complete_part(struct part *p)
 
 	list_del(&p->list);
 	W.now++;
-	if (status == BLK_STS_OK) {
+	if (status == BLK_STS_OK && p->uio->fua && !p->written &&
+	    !W.disk[p->dev].fua) {
+		/* As end_io has it: the device has no FUA. */
+		p->written = true;
+		p->tracked = false;
+		p->flush_seq = W.disk[p->dev].seq;
+		list_add_tail(&p->list, &W.inflight);
+	} else if (status == BLK_STS_OK || p->written) {
 		end_part(p, status);
 	} else if (p->dev == DMR_MAIN ? dmr_engine_wants(op, status) :
 		   dmr_engine_wants_slot(op, status)) {
@@ -349,7 +364,8 @@ static void complete_part(struct part *p)
 		      W.disk[p->dev].name, status);
 		dmr_engine_count_failed(&W.engine, op);
 		queue_part(p, p->dev == DMR_MAIN ? DMR_FROM_MAIN :
-			   DMR_FROM_SLOT, status);
+			   DMR_FROM_SLOT, status,
+			   p->dev == DMR_MAIN && device_slow());
 	} else {
 		dmr_engine_count_propagated(&W.engine, op);
 		if (p->dev == DMR_MAIN && op != REQ_OP_FLUSH)
@@ -363,18 +379,18 @@ static void complete_part(struct part *p)
  *--------------------------------------------------------------------
  */
 
-static struct part *pick_part(bool drain)
+static struct part *pick_part(void)
 {
 	struct part *p;
 	u32 n = 0;
 
 	list_for_each_entry(p, &W.inflight, list)
-		n += !drain || p->drain;
+		n++;
 	if (!n)
 		return NULL;
 	n = pick(n);
 	list_for_each_entry(p, &W.inflight, list)
-		if ((!drain || p->drain) && !n--)
+		if (!n--)
 			return p;
 	return NULL;
 }
@@ -406,7 +422,7 @@ bool world_event(void)
 		map(u);
 		return true;
 	}
-	p = pick_part(false);
+	p = pick_part();
 	if (p) {
 		complete_part(p);
 		return true;
@@ -437,6 +453,12 @@ void check_causes(void)
 
 	for (slot = 0; slot < limit; slot++) {
 		word = dmr_store_word(store, slot);
+		/* Once it is in the cause, it may be forgotten: see doubt(). */
+		if (word & DMR_WORD_UNPROVEN && W.unproven_ok)
+			W.cause[dmr_word_block(word)] = 1;
+		/* Main has died beside a slow retry. */
+		if (W.unproven_ok && W.disk[DMR_MAIN].dead)
+			W.cause[dmr_word_block(word)] = 1;
 		if (dmr_word_state(word) == DMR_LIVE &&
 		    !W.cause[dmr_word_block(word)])
 			violation("block %llu was remapped without a cause",
@@ -452,22 +474,30 @@ void check_causes(void)
 	}
 }
 
-void world_run_engine(void)
-{
-	bool open = W.engine.breaker_open;
-	u64 since = W.engine.breaker_since;
-	u32 live = W.engine.store.nr_live;
-	LIST_HEAD(batch);
+/*--------------------------------------------------------------------
+ * Who works beside the callers
+ *--------------------------------------------------------------------
+ */
 
-	if (list_empty(&W.queue))
-		return;
+static void run_batch(void)
+{
+	bool open;
+	u64 since;
+	u32 live;
+	LIST_HEAD(reqs);
+	LIST_HEAD(found);
+
+	dmr_env_lock(NULL);
+	open = W.engine.breaker_open;
+	since = W.engine.breaker_since;
+	live = W.engine.store.nr_live;
 	/* What is queued from now on is for the next batch. */
-	list_splice_tail_init(&W.queue, &batch);
-	trace("engine runs");
-	W.in_engine = true;
-	dmr_engine_run(&W.engine, &batch);
-	W.in_engine = false;
-	if (!list_empty(&batch))
+	list_splice_tail_init(&W.queue, &reqs);
+	list_splice_tail_init(&W.found, &found);
+	trace("a batch begins");
+	dmr_engine_run(&W.engine, &reqs, &found);
+	trace("a batch ends");
+	if (!list_empty(&reqs) || !list_empty(&found))
 		violation("the engine left requests behind");
 	check_mode();
 	check_causes();
@@ -476,13 +506,139 @@ void world_run_engine(void)
 	    W.engine.breaker_since == since && !W.any_spare_fault &&
 	    W.engine.store.nr_live > live)
 		violation("blocks were remapped while the breaker was open");
+	dmr_env_unlock(NULL);
+}
+
+static struct dmr_exam exam[NR_EXAM_FIBERS];
+
+static void run_exam(void)
+{
+	u32 i = fiber_current() - &fiber[FIBER_EXAM];
+	struct dmr_req *req;
+
+	req = list_first_entry(&W.to_examine, struct dmr_req, list);
+	list_del(&req->list);
+	trace("examination %u begins", i);
+	dmr_engine_examine(&W.engine, &exam[i], req);
+	trace("examination %u ends", i);
+}
+
+int world_engine_init(void)
+{
+	u32 i;
+	int r;
+
+	r = dmr_engine_init(&W.engine, NULL, &W.tuning, W.main_sectors);
+	for (i = 0; i < NR_EXAM_FIBERS && !r; i++)
+		r = dmr_exam_init(&exam[i]);
+	return r;
+}
+
+void world_engine_exit(void)
+{
+	u32 i;
+
+	for (i = 0; i < NR_EXAM_FIBERS; i++)
+		dmr_exam_exit(&exam[i]);
+	dmr_engine_exit(&W.engine);
+}
+
+void world_admin(void (*what)(void))
+{
+	fiber_start(&fiber[FIBER_ADMIN], what);
+}
+
+bool world_admin_busy(void)
+{
+	return fiber[FIBER_ADMIN].alive;
+}
+
+/* Start who has something to do. */
+static void start_workers(void)
+{
+	struct list_head *l;
+	u32 i, n = 0;
+
+	if (!fiber[FIBER_BATCH].alive &&
+	    (!list_empty(&W.queue) || !list_empty(&W.found)))
+		fiber_start(&fiber[FIBER_BATCH], run_batch);
+	for (l = W.to_examine.next; l != &W.to_examine; l = l->next)
+		n++;
+	for (i = 0; i < NR_EXAM_FIBERS; i++) {
+		struct fiber *f = &fiber[FIBER_EXAM + i];
+
+		/* It has been started, and has not yet taken its request. */
+		if (f->alive && f->since == NEVER && n)
+			n--;
+	}
+	for (i = 0; i < NR_EXAM_FIBERS && n; i++) {
+		struct fiber *f = &fiber[FIBER_EXAM + i];
+
+		if (f->alive)
+			continue;
+		fiber_start(f, run_exam);
+		f->since = NEVER;
+		n--;
+	}
+}
+
+static struct fiber *pick_fiber(bool paused)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < NR_FIBERS; i++)
+		n += fiber[i].alive && fiber[i].paused == paused &&
+		     (!fiber[i].ready || fiber[i].ready(&fiber[i]));
+	if (!n)
+		return NULL;
+	n = pick(n);
+	for (i = 0; i < NR_FIBERS; i++)
+		if (fiber[i].alive && fiber[i].paused == paused &&
+		    (!fiber[i].ready || fiber[i].ready(&fiber[i])) && !n--)
+			return &fiber[i];
+	return NULL;
+}
+
+static bool go(bool paused)
+{
+	struct fiber *f;
+
+	if (!W.loaded)
+		return false;
+	start_workers();
+	f = pick_fiber(paused);
+	if (!f)
+		return false;
+	f->paused = false;
+	fiber_go(f);
+	script_run();
+	return true;
+}
+
+bool world_work(void)
+{
+	return go(false);
+}
+
+/* Something must go on: first what is free to, then what was paused. */
+static void make_progress(void)
+{
+	if (world_event() || world_work() || go(true))
+		return;
+	violation("nobody can go on");
 }
 
 void world_settle(void)
 {
 	while (!list_empty(&W.uios))
-		if (!world_event())
-			world_run_engine();
+		make_progress();
+}
+
+void world_finish(void)
+{
+	world_settle();
+	while (fiber_any_alive())
+		make_progress();
 }
 
 /* The power is gone: nobody waits for anything any more. */
@@ -495,8 +651,13 @@ void world_drop_all(void)
 		list_del(&p->all);
 		free(p);
 	}
+	fiber_reset();
+	W.locked = false;
 	INIT_LIST_HEAD(&W.inflight);
 	INIT_LIST_HEAD(&W.queue);
+	INIT_LIST_HEAD(&W.found);
+	INIT_LIST_HEAD(&W.to_examine);
+	memset(exam, 0, sizeof(exam));
 	list_for_each_entry_safe(u, un, &W.uios, list) {
 		list_del(&u->list);
 		free(u);
@@ -513,7 +674,11 @@ void world_init(void)
 	INIT_LIST_HEAD(&W.uios);
 	INIT_LIST_HEAD(&W.inflight);
 	INIT_LIST_HEAD(&W.queue);
+	INIT_LIST_HEAD(&W.found);
+	INIT_LIST_HEAD(&W.to_examine);
 	INIT_LIST_HEAD(&W.parts);
+	fiber_reset();
+	memset(exam, 0, sizeof(exam));
 }
 
 /* What is on main before anything was written to it. */
@@ -538,7 +703,7 @@ void world_tear(void)
 	list_for_each_entry(p, &W.inflight, list) {
 		if (!is_write(p->uio) || W.disk[p->dev].dead)
 			continue;
-		for (i = 0; i < p->sectors; i++) {
+		for (i = 0; i < p->sectors && !p->written; i++) {
 			if (!pick(2))
 				continue;
 			fill_sector(data, tag_of(p->uio, p->sector + i));
@@ -553,19 +718,145 @@ void world_tear(void)
  *--------------------------------------------------------------------
  */
 
-void dmr_env_drain(struct dmr_env *env)
+static bool drained(struct fiber *me)
 {
 	struct part *p;
+	u32 i;
+
+	list_for_each_entry(p, &W.inflight, list)
+		if (p->tracked && p->dev == me->dev && p->stamp < me->since)
+			return false;
+	for (i = 0; me->dev == DMR_MAIN && i < NR_FIBERS; i++)
+		if (fiber[i].alive && fiber[i].ticket &&
+		    fiber[i].ticket < me->since)
+			return false;
+	return true;
+}
+
+void dmr_env_drain(struct dmr_env *env, enum dmr_dev dev)
+{
+	struct fiber *me = fiber_current();
 
 	(void)env;
-	trace("drain");
-	list_for_each_entry(p, &W.inflight, list)
-		p->drain = p->tracked;
+	if (!fiber_inside())
+		violation("a drain by nobody");
+	if (me->ticket && dev == DMR_MAIN)
+		violation("a drain that waits for itself");
+	if (dev == DMR_MAIN && world_has_lock())
+		violation("a drain of main under the mutex");
+	trace("drain %s", W.disk[dev].name);
+	me->dev = dev;
+	me->since = ++W.stamp;
 	device_meanwhile();
-	while ((p = pick_part(true)))
-		complete_part(p);
-	script_drained();
+	fiber_wait(drained);
+	if (script_wants(WHEN_DRAINED)) {
+		me->paused = true;
+		fiber_wait(NULL);
+	}
 	device_meanwhile();
+}
+
+unsigned int dmr_env_main_begin(struct dmr_env *env)
+{
+	(void)env;
+	fiber_current()->ticket = ++W.stamp;
+	device_meanwhile();
+	return 0;
+}
+
+void dmr_env_main_end(struct dmr_env *env, unsigned int ticket)
+{
+	(void)env;
+	(void)ticket;
+	fiber_current()->ticket = 0;
+	device_meanwhile();
+}
+
+static struct fiber *holder;
+
+bool world_has_lock(void)
+{
+	return W.locked && holder == fiber_current();
+}
+
+static bool is_free(struct fiber *me)
+{
+	(void)me;
+	return !W.locked;
+}
+
+void dmr_env_lock(struct dmr_env *env)
+{
+	(void)env;
+	if (fiber_inside()) {
+		device_meanwhile();
+		if (W.locked)
+			fiber_wait(is_free);
+	}
+	if (W.locked)
+		violation("the mutex is taken already");
+	W.locked = true;
+	holder = fiber_current();
+}
+
+void dmr_env_unlock(struct dmr_env *env)
+{
+	(void)env;
+	if (!world_has_lock())
+		violation("the mutex is not taken");
+	W.locked = false;
+}
+
+bool dmr_env_stopping(struct dmr_env *env)
+{
+	(void)env;
+	return W.stopping;
+}
+
+blk_status_t dmr_env_flush_for_caller(struct dmr_env *env, enum dmr_dev dev,
+				      u32 errors)
+{
+	struct part p = {
+		.dev = dev, .flush_seq = W.disk[dev].seq, .written = true,
+		.req.flush_errors = errors,
+	};
+	struct uio nobody;
+
+	(void)env;
+	p.uio = &nobody;
+	device_meanwhile();
+	return exec_flush(&p);
+}
+
+void dmr_env_examine(struct dmr_env *env, struct dmr_req *req)
+{
+	(void)env;
+	list_add_tail(&req->list, &W.to_examine);
+}
+
+static bool is_settled(struct fiber *me)
+{
+	return me->settled;
+}
+
+void dmr_env_settle(struct dmr_env *env, struct dmr_exam *x)
+{
+	struct fiber *me = fiber_current();
+
+	(void)env;
+	if (script_wants(WHEN_RETRIED)) {
+		me->paused = true;
+		fiber_wait(NULL);
+	}
+	me->settled = false;
+	list_add_tail(&x->list, &W.found);
+	fiber_wait(is_settled);
+}
+
+void dmr_env_settled(struct dmr_env *env, struct dmr_exam *x)
+{
+	(void)env;
+	fiber[FIBER_EXAM + (x - exam)].settled = true;
 }
 
 static struct part *part_of(struct dmr_req *req)

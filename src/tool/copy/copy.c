@@ -196,7 +196,8 @@ static int copy_group(struct copier *c, struct area *from,
 		dmr_store_stage(c->store, t->to,
 				dmr_word(dmr_word_block(w), DMR_LIVE, good[i],
 					 dmr_word_lost(w) | t->lost,
-					 dmr_word_gen(w)));
+					 dmr_word_gen(w)) |
+				(w & DMR_WORD_UNPROVEN));
 		c->blocks++;
 	}
 	if (!r && c->store->nr_staged >= BATCH)
