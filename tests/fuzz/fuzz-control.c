@@ -177,7 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		begin(&t, &ti);
 		while ((line = strsep(&rest, "\n")))
 			message(&ti, line, room);
-		CHECK(!t.lock.held);
+		CHECK(!memory.locked && !t.admin_lock.held);
 		dmr_engine_exit(&t.engine);
 		kvfree(t.env.track);
 	}

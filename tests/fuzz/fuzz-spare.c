@@ -67,16 +67,14 @@ static void use(struct dmr_engine *e)
 					      REQ_OP_READ : REQ_OP_WRITE,
 					.error = BLK_STS_MEDIUM,
 				};
-				LIST_HEAD(reqs);
 
-				list_add_tail(&req.list, &reqs);
-				dmr_engine_run(e, &reqs);
+				memory_run(e, &req);
 			}
 		}
 	}
 	for (i = 0; i < 64; i += 8) {
 		dmr_engine_evacuate(e, i, 8, &tally);
-		dmr_engine_release(e, i, 8, i & 8, &tally);
+		dmr_engine_release(e, i, 8, i / 8 % 3, &tally);
 	}
 	dmr_engine_save(e);
 }

@@ -48,9 +48,108 @@ u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev)
 	return 0;
 }
 
-void dmr_env_drain(struct dmr_env *env)
+void dmr_env_drain(struct dmr_env *env, enum dmr_dev dev)
 {
 	(void)env;
+	(void)dev;
+}
+
+blk_status_t dmr_env_flush_for_caller(struct dmr_env *env, enum dmr_dev dev,
+				      u32 errors)
+{
+	(void)errors;
+	return dmr_env_flush(env, dev);
+}
+
+void dmr_env_owe(struct dmr_env *env, enum dmr_dev dev)
+{
+	(void)env;
+	(void)dev;
+}
+
+bool dmr_env_fua_is_flush(struct dmr_env *env, enum dmr_dev dev)
+{
+	(void)env;
+	(void)dev;
+	return false;
+}
+
+unsigned int dmr_env_main_begin(struct dmr_env *env)
+{
+	(void)env;
+	return 0;
+}
+
+void dmr_env_main_end(struct dmr_env *env, unsigned int ticket)
+{
+	(void)env;
+	(void)ticket;
+}
+
+void dmr_env_lock(struct dmr_env *env)
+{
+	(void)env;
+	CHECK(!memory.locked);
+	memory.locked = true;
+}
+
+void dmr_env_unlock(struct dmr_env *env)
+{
+	(void)env;
+	CHECK(memory.locked);
+	memory.locked = false;
+}
+
+bool dmr_env_stopping(struct dmr_env *env)
+{
+	(void)env;
+	return false;
+}
+
+/* Nobody works at the same time: an examination begins when the batch has ended. */
+static struct dmr_req *waiting;
+
+void dmr_env_examine(struct dmr_env *env, struct dmr_req *req)
+{
+	(void)env;
+	CHECK(!waiting);
+	waiting = req;
+}
+
+void dmr_env_settle(struct dmr_env *env, struct dmr_exam *exam)
+{
+	LIST_HEAD(reqs);
+	LIST_HEAD(exams);
+
+	dmr_env_lock(env);
+	list_add_tail(&exam->list, &exams);
+	dmr_engine_run(memory.engine, &reqs, &exams);
+	dmr_env_unlock(env);
+}
+
+void dmr_env_settled(struct dmr_env *env, struct dmr_exam *exam)
+{
+	(void)env;
+	(void)exam;
+}
+
+void memory_run(struct dmr_engine *e, struct dmr_req *req)
+{
+	struct dmr_exam x = { 0 };
+	LIST_HEAD(reqs);
+	LIST_HEAD(exams);
+
+	memory.engine = e;
+	list_add_tail(&req->list, &reqs);
+	dmr_env_lock(e->env);
+	dmr_engine_run(e, &reqs, &exams);
+	dmr_env_unlock(e->env);
+	if (waiting) {
+		waiting = NULL;
+		CHECK(!dmr_exam_init(&x));
+		dmr_engine_examine(e, &x, req);
+		dmr_exam_exit(&x);
+	}
 }
 
 void dmr_env_synchronize(struct dmr_env *env)
