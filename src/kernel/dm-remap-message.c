@@ -507,10 +507,10 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 		return r;
 	}
 	if (argc <= 2 && !strcasecmp(argv[0], "options")) {
-		mutex_lock(&t->lock);
+		dmr_env_lock(&t->env);
 		r = t->suspended ? -EBUSY :
 		    dmr_engine_set_options(&t->engine, argc == 2 ? argv[1] : "");
-		mutex_unlock(&t->lock);
+		dmr_env_unlock(&t->env);
 		return r;
 	}
 	if (argc == 2 && !strcasecmp(argv[0], "breaker") &&

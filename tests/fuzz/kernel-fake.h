@@ -27,6 +27,7 @@ struct mutex { int held; };
 #define mutex_unlock(m)		((m)->held-- == 1 ? (void)0 : abort())
 #define mutex_lock_interruptible(m)	(mutex_lock(m), 0)
 struct completion { int done; };
+typedef struct { int counter; } atomic_t;
 typedef struct { int held; } spinlock_t;
 typedef struct { int nr; } wait_queue_head_t;
 typedef struct { int counter; } atomic_t;
