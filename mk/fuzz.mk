@@ -28,8 +28,8 @@ FUZZ_SRC_control := tests/fuzz/fuzz-control.c tests/fuzz/memory-env.c \
 		    tests/fuzz/kernel-fake.c src/kernel/dm-remap-args.c \
 		    src/kernel/dm-remap-message.c src/kernel/dm-remap-track.c \
 		    $(CORE_SRC) src/user/kernel-shim.c
-FUZZ_SRC_tool := tests/fuzz/fuzz-tool.c \
-		 $(addprefix src/tool/,lists/ranges.c devices/kstat.c face/say.c spare/area.c commands/cmd-inspect.c) \
+FUZZ_SRC_tool := tests/fuzz/fuzz-tool.c $(wildcard src/tool/lists/*.c) \
+		 $(addprefix src/tool/,devices/kstat.c face/say.c spare/area.c commands/cmd-inspect.c) \
 		 $(STORE_SRC) src/user/kernel-shim.c
 
 .PHONY: fuzz fuzz-programs

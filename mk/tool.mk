@@ -56,9 +56,11 @@ install-tool: tool
 
 install: install-tool
 
+LIST_OBJ := $(patsubst src/%.c,$(TOOL)/asan/%.o,$(wildcard src/tool/lists/*.c))
+
 # The parsers and what they need, apart from all that touches a device.
 TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,face/say.o face/progress.o \
-		lists/ranges.o devices/kstat.o devices/targets.o draw/picture.o) $(TOOL)/asan/user/kernel-shim.o
+		devices/kstat.o devices/targets.o draw/picture.o) $(LIST_OBJ) $(TOOL)/asan/user/kernel-shim.o
 
 $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -Wl,--wrap=realloc -o $@ $^ -lcmocka $(TOOL_LIBS)
@@ -67,7 +69,7 @@ $(TOOL)/copy: tests/tool/copy.c $(filter-out %/main.o,$(TOOL_ASAN_OBJ))
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
 # The tool without a kernel: see tests/tool/fake-dm.c.
-FAKE_WRAP := $(foreach f,dm_ready remap_list remap_get remap_message,-Wl,--wrap=$(f))
+FAKE_WRAP := $(foreach f,dm_ready remap_list remap_get remap_message disk_learn disk_place,-Wl,--wrap=$(f))
 $(TOOL)/dmremap.fake: tests/tool/fake-dm.c $(TOOL_ASAN_OBJ)
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) $(FAKE_WRAP) -o $@ $^ $(TOOL_LIBS)
 
@@ -83,6 +85,8 @@ check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/dmremap.asan $(TOOL)/dmremap.
 	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; \
 	tests/tool/property $(TOOL)/dmremap.asan >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
 	set -- $$(tail -n 1 $(TOOL)/property.out); p=$$((p + $$1)); f=$$((f + $$3)); \
+	tests/tool/round-trip $(TOOL)/dmremap.fake >$(TOOL)/round-trip.out 2>&1; cat $(TOOL)/round-trip.out; \
+	set -- $$(tail -n 1 $(TOOL)/round-trip.out); p=$$((p + $$1)); f=$$((f + $$3)); \
 	tests/tool/rooms src/tool $(TOOL)/obj/tool >$(TOOL)/rooms.out || true; cat $(TOOL)/rooms.out; \
 	set -- $$(tail -n 1 $(TOOL)/rooms.out); p=$$((p + $$1)); f=$$((f + $$3)); \
 	tests/tool/face $(TOOL) >$(TOOL)/face.out 2>&1; cat $(TOOL)/face.out; \

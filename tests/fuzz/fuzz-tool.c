@@ -7,7 +7,7 @@
  */
 #include "../../src/tool/commands/cmd-dump.c"
 #include "devices/kstat.h"
-#include "lists/ranges.h"
+#include "lists/list.h"
 
 #define CHECK(x)	do { if (!(x)) abort(); } while (0)
 
@@ -29,20 +29,29 @@ static void check_ranges(const struct ranges *rs)
 static void list(const char *text, u8 how)
 {
 	static const u64 unit[] = { 512, 1, 1024, 4096, 1 << 20 };
-	enum list_format f = how % NR_LIST_FORMATS;
-	struct ranges bad = { 0 }, good = { 0 };
+	struct list_disk disk = { .lbs = how & 1 ? 4096 : 512 };
+	int f = LIST_UNKNOWN, nr = 0;
+	const char *hint;
 	char why[200] = "";
+	struct list l;
 
-	if (f == LIST_UNKNOWN)
-		f = list_guess(text);
+	while (list_format_name(nr))
+		nr++;
+	if (how % (nr + 1))
+		f = how % (nr + 1) - 1;
+	else
+		f = list_guess(text, &hint);
 	if (f == LIST_UNKNOWN)
 		return;
-	if (list_parse(f, text, unit[how / NR_LIST_FORMATS % 5], &bad, &good,
-		       why, sizeof(why))) {
-		check_ranges(&bad);
-		check_ranges(&good);
-		ranges_free(&bad);
-		ranges_free(&good);
+	if (list_parse(f, text, unit[how / (nr + 1) % 5], &disk, &l, why,
+		       sizeof(why))) {
+		struct list_place p = { "x", 1000, 2000, 8, 4000, 1008, 500 };
+
+		check_ranges(&l.bad);
+		check_ranges(&l.good);
+		if (!list_place(&l, &p, why, sizeof(why)))
+			CHECK(why[0]);
+		list_free(&l);
 	} else {
 		CHECK(why[0]);
 	}

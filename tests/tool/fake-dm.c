@@ -5,6 +5,7 @@
  * first line is "NAME SECTORS", then comes the answer to "status", then that to
  * "list". Linked with --wrap.
  */
+#include "devices/disk.h"
 #include "devices/dm.h"
 #include "face/tool.h"
 
@@ -49,6 +50,76 @@ int __wrap_remap_get(const char *name, struct remap *r);
 __printf(4, 5)
 int __wrap_remap_message(const char *name, char **reply, bool quiet,
 			 const char *fmt, ...);
+
+/*
+ * $FAKE_DISK: "serial=X wwn=X lbs=N nsid=N name=/dev/X start=N sectors=N device=N", what
+ * is known of main's disk; "gone": the kernel has no such device. A name is the
+ * disk's, or nobody's; with others=X, X is another disk's.
+ */
+static enum list_whose whose(const struct list_disk *k, const char *name,
+			     u64 *start)
+{
+	const struct disk *d = k->arg;
+	const char *others = strstr(getenv("FAKE_DISK") ?: "", "others=");
+
+	*start = d->start;
+	if (others && !strncmp(others + 7, name, strlen(name)))
+		return LIST_OTHERS;
+	return strcmp(name, k->name) ? LIST_NOBODYS : LIST_OURS;
+}
+
+static void word(const char *key, char *to, size_t size)
+{
+	const char *s = strstr(getenv("FAKE_DISK") ?: "", key);
+
+	if (s)
+		snprintf(to, size, "%.*s", (int)strcspn(s + strlen(key), " "),
+			 s + strlen(key));
+}
+
+static u64 value(const char *key, u64 otherwise)
+{
+	char s[32] = "";
+
+	word(key, s, sizeof(s));
+	return s[0] ? strtoull(s, NULL, 10) : otherwise;
+}
+
+int __wrap_disk_learn(dev_t devno, struct disk *d);
+int __wrap_disk_learn(dev_t devno, struct disk *d)
+{
+	struct remap r;
+
+	if (load(&r))
+		return RC_FAILED;
+	if (!strcmp(getenv("FAKE_DISK") ?: "", "gone"))
+		return fail(RC_REFUSED, "the main device is gone");
+	memset(d, 0, sizeof(*d));
+	d->devno = d->whole = devno;
+	strscpy(d->known.name, "/dev/sdb", sizeof(d->known.name));
+	word("name=", d->known.name, sizeof(d->known.name));
+	word("serial=", d->known.serial, sizeof(d->known.serial));
+	word("wwn=", d->known.wwn, sizeof(d->known.wwn));
+	d->known.lbs = value("lbs=", 512);
+	d->known.nsid = value("nsid=", 0);
+	d->known.whose = whose;
+	d->known.arg = d;
+	d->start = value("start=", 0);
+	d->sectors = value("device=", r.sectors);
+	d->whole_sectors = value("sectors=", d->start + d->sectors);
+	if (strstr(getenv("FAKE_DISK") ?: "", "sectors="))
+		d->known.bytes = d->whole_sectors << 9;
+	return RC_OK;
+}
+
+/* The spare is on main's disk if $FAKE_DISK has spare=SECTOR. */
+int __wrap_disk_place(dev_t devno, dev_t *whole, u64 *start);
+int __wrap_disk_place(dev_t devno, dev_t *whole, u64 *start)
+{
+	*whole = devno;
+	*start = value("spare=", U64_MAX);
+	return *start == U64_MAX ? -ENODEV : 0;
+}
 
 int __wrap_dm_ready(void)
 {

@@ -180,8 +180,50 @@ t_import_refuses() {
 	echo '{' >json
 	refused 2 'JSON' dmremap import lab json
 	echo '{}' >json
-	refused 2 'no log' dmremap import lab json
+	refused 2 'no list' dmremap import lab json
 	[ "$(dmsetup message lab 0 status)" = "$before" ]
+}
+
+# A disk that keeps its own spares: what lies behind the target is left out, and said.
+t_import_own_spare() {
+	local m
+	truncate -s 128M main
+	m=$(losetup -f --show main)
+	dmremap create lab $m $m --start 96M --yes >/dev/null
+	sed 's/LASTLBA/250000/' >list <<-'F'
+	smartctl 7.3 2022-02-28 r5338 [x86_64-linux-6.1.0-18-amd64] (local build)
+
+	Sector Sizes:     512 bytes logical, 4096 bytes physical
+
+	Num  Test_Description    Status                  Remaining  LifeTime(hours)  LBA_of_first_error
+	# 1  Extended offline    Completed: read failure       90%     22212         65536
+	# 2  Extended offline    Completed: read failure       10%     21212         LASTLBA
+	F
+	expect 0 "1 sectors in the pair's own spare area" dmremap import lab list --dry-run
+	expect 0 '^lab: 1 blocks moved' dmremap import lab list
+	[ "$(value remappings)" = 1 ]
+	# The same of a map of all of the disk; beyond the disk it is another's.
+	printf '0x0 +\n0x0 0x2000 +\n0x2000 0x200 -\n0x7000000 0x200 -\n' >map
+	expect 0 '^16+1$' dmremap import lab map --dry-run
+	printf '0x0 +\n0x0 0x2000 +\n0x8000000 0x200 -\n' >map
+	refused 2 'beyond the end' dmremap import lab map --dry-run
+}
+
+# The list's unit is the disk's logical block: without a node in /dev, too.
+t_import_without_node() {
+	local m
+	truncate -s 64M main
+	m=$(losetup -f --show main)
+	lab
+	dmremap create lab $m $M/lab-spare --yes >/dev/null
+	printf '%s\n' 'Num  Test_Description    Status                  Remaining  LifeTime(hours)  LBA_of_first_error' \
+		'# 1  Extended offline    Completed: read failure       90%     22212         65536' \
+		'# 2  Extended offline    Completed: read failure       90%     21212         70001' >list
+	mv $m $m.hidden
+	expect 0 '^70001+1$' dmremap import lab list --dry-run
+	expect 0 '^lab: 2 blocks moved' dmremap import lab list
+	mv $m.hidden $m
+	[ "$(value remappings)" = 2 ]
 }
 
 t_export_import() {

@@ -11,7 +11,7 @@
 
 #include "devices/kstat.h"
 #include "draw/picture.h"
-#include "lists/ranges.h"
+#include "lists/list.h"
 #include "devices/targets.h"
 
 #include <sys/sysmacros.h>
@@ -23,33 +23,42 @@
  * Lists
  *--------------------------------------------------------------------
  */
-static void check_list(enum list_format f, u64 unit, const char *text,
-		       size_t nr, const struct range *want)
+static void check_list_of(const char *format, u64 unit, u32 lbs,
+			  const char *text, size_t nr, const struct range *want)
 {
-	struct ranges bad, good;
+	struct list_disk disk = { .lbs = lbs };
 	char why[200] = "";
+	struct list l;
 	size_t i;
 
-	if (!list_parse(f, text, unit, &bad, &good, why, sizeof(why)))
+	if (!list_parse(list_format_by_name(format), text, unit, &disk, &l,
+			why, sizeof(why)))
 		fail_msg("not parsed: %s", why);
-	assert_int_equal(bad.nr, nr);
+	assert_int_equal(l.bad.nr, nr);
 	for (i = 0; i < nr; i++) {
-		assert_int_equal(bad.r[i].start, want[i].start);
-		assert_int_equal(bad.r[i].count, want[i].count);
+		assert_int_equal(l.bad.r[i].start, want[i].start);
+		assert_int_equal(l.bad.r[i].count, want[i].count);
 	}
-	ranges_free(&bad);
-	ranges_free(&good);
+	list_free(&l);
 }
 
-static void refuse_list(enum list_format f, const char *text)
+static void check_list(const char *format, u64 unit, const char *text,
+		       size_t nr, const struct range *want)
 {
-	struct ranges bad, good;
-	char why[200] = "";
+	check_list_of(format, unit, unit, text, nr, want);
+}
 
-	if (list_parse(f, text, 1024, &bad, &good, why, sizeof(why)))
+static void refuse_list(const char *format, const char *text)
+{
+	struct list_disk disk = { .lbs = 512 };
+	char why[200] = "";
+	struct list l;
+
+	if (list_parse(list_format_by_name(format), text, 1024, &disk, &l, why,
+		       sizeof(why)))
 		fail_msg("accepted: %s", text);
 	assert_true(why[0]);
-	assert_null(bad.r);
+	assert_null(l.bad.r);
 }
 
 static bool no_memory;
@@ -85,38 +94,38 @@ static void list_without_memory(void **state)
 static void badblocks_lists(void **state)
 {
 	(void)state;
-	check_list(LIST_BADBLOCKS, 1024, "1\n2\n10\n", 2,
+	check_list("badblocks", 1024, "1\n2\n10\n", 2,
 		   (struct range[]){ { 2, 4 }, { 20, 2 } });
-	check_list(LIST_BADBLOCKS, 4096, "# x\n\n 7 \r\n7\n", 1,
+	check_list("badblocks", 4096, "# x\n\n 7 \r\n7\n", 1,
 		   (struct range[]){ { 56, 8 } });
-	check_list(LIST_BADBLOCKS, 512, "", 0, NULL);
+	check_list("badblocks", 512, "", 0, NULL);
 	/* A unit that is no multiple of a sector takes all it touches. */
-	check_list(LIST_BADBLOCKS, 1000, "1\n", 1,
+	check_list("badblocks", 1000, "1\n", 1,
 		   (struct range[]){ { 1, 3 } });
-	refuse_list(LIST_BADBLOCKS, "1 2\n");
-	refuse_list(LIST_BADBLOCKS, "0x10\n");
-	refuse_list(LIST_BADBLOCKS, "-1\n");
-	refuse_list(LIST_BADBLOCKS, "18446744073709551615\n");
-	refuse_list(LIST_BADBLOCKS, "99999999999999999999999999\n");
-	refuse_list(LIST_BADBLOCKS, "1\nabc\n");
+	refuse_list("badblocks", "1 2\n");
+	refuse_list("badblocks", "0x10\n");
+	refuse_list("badblocks", "-1\n");
+	refuse_list("badblocks", "18446744073709551615\n");
+	refuse_list("badblocks", "99999999999999999999999999\n");
+	refuse_list("badblocks", "1\nabc\n");
 }
 
 static void sector_lists(void **state)
 {
 	(void)state;
-	check_list(LIST_SECTORS, 0, "5\n10-12\n20+3\n30 2\n0x40,1 # last\n", 5,
+	check_list("sectors", 0, "5\n10-12\n20+3\n30 2\n0x40,1 # last\n", 5,
 		   (struct range[]){ { 5, 1 }, { 10, 3 }, { 20, 3 }, { 30, 2 },
 				     { 64, 1 } });
-	check_list(LIST_SECTORS, 0, "9\n8\n8-20\n", 1,
+	check_list("sectors", 0, "9\n8\n8-20\n", 1,
 		   (struct range[]){ { 8, 13 } });
-	refuse_list(LIST_SECTORS, "12-10\n");
-	refuse_list(LIST_SECTORS, "12+0\n");
-	refuse_list(LIST_SECTORS, "12+\n");
-	refuse_list(LIST_SECTORS, "12 x\n");
-	refuse_list(LIST_SECTORS, "18446744073709551615+18446744073709551615\n");
-	check_list(LIST_MD, 0, "100 8\n  200\t16\n", 2,
+	refuse_list("sectors", "12-10\n");
+	refuse_list("sectors", "12+0\n");
+	refuse_list("sectors", "12+\n");
+	refuse_list("sectors", "12 x\n");
+	refuse_list("sectors", "18446744073709551615+18446744073709551615\n");
+	check_list("md", 0, "100 8\n  200\t16\n", 2,
 		   (struct range[]){ { 100, 8 }, { 200, 16 } });
-	refuse_list(LIST_MD, "100\n");
+	refuse_list("md", "100\n");
 }
 
 static const char ddrescue[] =
@@ -133,71 +142,84 @@ static const char ddrescue[] =
 
 static void ddrescue_maps(void **state)
 {
-	struct ranges bad, good;
+	struct list_disk disk = { 0 };
+	struct list l;
 	char why[200];
 
 	(void)state;
-	check_list(LIST_DDRESCUE, 0, ddrescue, 1,
+	check_list("ddrescue", 0, ddrescue, 1,
 		   (struct range[]){ { 128, 16 } });
-	assert_true(list_parse(LIST_DDRESCUE, ddrescue, 0, &bad, &good, why,
-			       sizeof(why)));
-	assert_true(ranges_cover(&good, 0, 128));
-	assert_false(ranges_cover(&good, 0, 129));
-	assert_false(ranges_touch(&good, 144, 8));
-	assert_true(ranges_cover(&good, 152, 8));
-	ranges_free(&bad);
-	ranges_free(&good);
+	assert_true(list_parse(list_format_by_name("ddrescue"), ddrescue, 0,
+			       &disk, &l, why, sizeof(why)));
+	assert_true(ranges_cover(&l.good, 0, 128));
+	assert_false(ranges_cover(&l.good, 0, 129));
+	assert_false(ranges_touch(&l.good, 144, 8));
+	assert_true(ranges_cover(&l.good, 152, 8));
+	list_free(&l);
 	/* The old form, without a pass. */
-	check_list(LIST_DDRESCUE, 0, "0x0 ?\n0x0 0x200 -\n", 1,
+	check_list("ddrescue", 0, "0x0 ?\n0x0 0x200 -\n", 1,
 		   (struct range[]){ { 0, 1 } });
-	refuse_list(LIST_DDRESCUE, "0x0 ?\n0x0 0x200 x\n");
-	refuse_list(LIST_DDRESCUE, "0x0 ?\n0x0 0x200\n");
-	refuse_list(LIST_DDRESCUE, "0x0 0x200 -\n0x0 0x200 -\n");
-	refuse_list(LIST_DDRESCUE, "0x0 ?\n0xFFFFFFFFFFFFFFFF 0x200 -\n");
+	refuse_list("ddrescue", "0x0 ?\n0x0 0x200 x\n");
+	refuse_list("ddrescue", "0x0 ?\n0x0 0x200\n");
+	refuse_list("ddrescue", "0x0 0x200 -\n0x0 0x200 -\n");
+	refuse_list("ddrescue", "0x0 ?\n0xFFFFFFFFFFFFFFFF 0x200 -\n");
 }
 
 static void smartctl_output(void **state)
 {
 	(void)state;
-	check_list(LIST_SMARTCTL, 512,
+	check_list("smartctl", 512,
 		   "smartctl 7.3\nNum  Test_Description    Status   Remaining  LifeTime(hours)  LBA_of_first_error\n"
 		   "# 1  Extended offline    Completed: read failure       90%     22212         3190\n"
 		   "# 2  Short offline       Completed without error       00%     22100         -\n", 1,
 		   (struct range[]){ { 3190, 1 } });
-	check_list(LIST_SMARTCTL, 4096,
+	check_list("smartctl", 4096,
 		   "{\"ata_smart_self_test_log\":{\"extended\":{\"table\":[{\"lba\":10},{}]}},\"other\":{\"lba\":5}}",
 		   1, (struct range[]){ { 80, 8 } });
-	check_list(LIST_SMARTCTL, 4096,
+	check_list("smartctl", 4096,
 		   "{\"logical_block_size\":512,\"nvme_error_information_log\":{\"table\":[{\"lba\":{\"value\":77}}]}}",
 		   1, (struct range[]){ { 77, 1 } });
-	check_list(LIST_SMARTCTL, 512,
+	check_list("smartctl", 512,
 		   "Num   ErrCount  SQId   CmdId  Status  PELoc          LBA  NSID    VS\n"
 		   "  0          5     1  0x00a3  0x4502  0x000        60001     1     -\n", 1,
 		   (struct range[]){ { 60001, 1 } });
-	refuse_list(LIST_SMARTCTL, "nothing of the kind\n");
-	refuse_list(LIST_SMARTCTL, "{}");
-	refuse_list(LIST_SMARTCTL, "{");
+	refuse_list("smartctl", "nothing of the kind\n");
+	refuse_list("smartctl", "{}");
+	refuse_list("smartctl", "{");
+}
+
+static void check_guess(const char *text, const char *want)
+{
+	const char *hint = NULL;
+	int f = list_guess(text, &hint);
+
+	assert_non_null(hint);
+	assert_string_equal(list_format_name(f) ?: "", want);
 }
 
 static void guesses(void **state)
 {
 	(void)state;
-	assert_int_equal(list_guess(ddrescue), LIST_DDRESCUE);
-	assert_int_equal(list_guess("0x0 ?\n0x0 0x200 -\n0x200 0x200 +\n"),
-			 LIST_DDRESCUE);
-	assert_int_equal(list_guess("1\n2\n"), LIST_UNKNOWN);
-	assert_int_equal(list_guess("1 8\n2 8\n"), LIST_MD);
-	assert_int_equal(list_guess("1-8\n"), LIST_SECTORS);
-	assert_int_equal(list_guess(" {}"), LIST_SMARTCTL);
-	assert_int_equal(list_guess(""), LIST_UNKNOWN);
+	check_guess(ddrescue, "ddrescue");
+	check_guess("0x0 ?\n0x0 0x200 -\n0x200 0x200 +\n", "ddrescue");
+	check_guess("1\n2\n", "");
+	/* START COUNT or START END? Only where an end would be before its start. */
+	check_guess("1 8\n2 8\n", "");
+	check_guess("1 8\n20 8\n", "md");
+	check_guess("1-8\n", "sectors");
+	check_guess(" {}", "smartctl");
+	check_guess("", "");
+	check_guess(" \n", "");
 }
 
 /* Any bytes: no crash, and no range beyond what was said. */
 static void garbage(void **state)
 {
 	static const char alphabet[] = "0123456789xXabf -+*/?#\n\t{}[]:\",.";
+	struct list_disk disk = { .lbs = 4096 };
 	char text[400], why[200];
-	struct ranges bad, good;
+	const char *hint;
+	struct list l;
 	int round, f;
 	size_t i, n;
 
@@ -209,18 +231,20 @@ static void garbage(void **state)
 			text[i] = round % 2 ? 1 + rand() % 255 :
 				  alphabet[rand() % (sizeof(alphabet) - 1)];
 		text[n] = '\0';
-		list_guess(text);
-		for (f = LIST_BADBLOCKS; f < NR_LIST_FORMATS; f++) {
-			if (!list_parse(f, text, 4096, &bad, &good, why,
-					sizeof(why)))
+		list_guess(text, &hint);
+		for (f = 0; list_format_name(f); f++) {
+			if (!list_parse(f, text, 4096, &disk, &l, why,
+					sizeof(why))) {
+				assert_true(why[0]);
 				continue;
-			for (i = 0; i < bad.nr; i++) {
-				assert_true(bad.r[i].count);
-				assert_true(bad.r[i].start + bad.r[i].count <=
+			}
+			for (i = 0; i < l.bad.nr; i++) {
+				assert_true(l.bad.r[i].count);
+				assert_true(l.bad.r[i].start +
+					    l.bad.r[i].count <=
 					    (u64)INT64_MAX);
 			}
-			ranges_free(&bad);
-			ranges_free(&good);
+			list_free(&l);
 		}
 	}
 }
@@ -349,7 +373,7 @@ static void long_lists(void **state)
 	free(b.b);
 	for (i = 0, p = text; i < nr; i++)
 		p += sprintf(p, "%zu 8\n", 8 * i);
-	assert_int_equal(list_guess(text), LIST_MD);
+	check_guess(text, "md");
 	/* Of CPU time, with room for sanitizers. */
 	assert_true(clock() - begun < 20 * CLOCKS_PER_SEC);
 	free(text);

@@ -4,7 +4,8 @@
  */
 #include "devices/blocks.h"
 #include "offline.h"
-#include "lists/ranges.h"
+#include "devices/disk.h"
+#include "lists/list.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -38,30 +39,60 @@ static char *read_whole(const char *path)
 		     "it is too large for a list" : strerror(errno));
 		free(text);
 		text = NULL;
-	} else if (text && memchr(text, 0, n)) {
-		fail(0, "%s is no text; is it the image instead of the map?",
-		     path);
-		free(text);
-		text = NULL;
+	} else if (text) {
+		text = list_text(text, n);
+		if (!text)
+			fail(0, "%s is no text; is it the image instead of the map?",
+			     path);
 	}
-	if (text)
-		text[n] = '\0';
 	if (f != stdin)
 		fclose(f);
 	return text;
 }
 
-static int get_list(const struct args *a, const struct remap *m,
-		    struct ranges *bad, struct ranges *good)
+/* The formats' names, for messages. */
+static const char *formats(void)
 {
-	const char *path = a->arg[1], *name = opt(a, "format");
-	struct device main = { .lbs = 512 };
-	enum list_format f;
-	char why[200];
-	u64 unit = 1024, shift = 0;
+	static char s[200];
+	size_t n = 0;
+	int f;
+
+	for (f = 0; list_format_name(f); f++)
+		n += snprintf(s + n, sizeof(s) - n, "%s%s", f ?
+			      list_format_name(f + 1) ? ", " : " or " : "",
+			      list_format_name(f));
+	return s;
+}
+
+/* Where the pair and its spare are on the disk. */
+static int get_place(const struct remap *m, const struct kstat *k,
+		     const struct disk *d, struct list_place *p)
+{
+	dev_t whole;
+	u64 start;
+
+	*p = (struct list_place){
+		.name = m->name, .target = m->sectors, .device = d->sectors,
+		.start = d->start, .disk = d->whole_sectors,
+	};
+	if (!disk_place(m->spare, &whole, &start) && whole == d->whole) {
+		p->spare = start + m->spare_start;
+		p->spare_count = k->spare_length;
+	}
+	return RC_OK;
+}
+
+static int get_list(const struct args *a, const struct remap *m,
+		    const struct kstat *k, struct list *l)
+{
+	const char *path = a->arg[1], *name = opt(a, "format"), *hint;
+	struct list_place place;
+	struct disk disk;
+	char why[1200];
+	u64 unit = 1024;
+	bool ok;
 	char *text;
-	size_t i;
-	int r;
+	int r, f;
 
 	r = opt_u64(a, "block-size", &unit);
 	if (r)
@@ -70,57 +101,31 @@ static int get_list(const struct args *a, const struct remap *m,
 		return fail(RC_USAGE, "--block-size: 1 to 1048576 bytes");
 	f = name ? list_format_by_name(name) : LIST_UNKNOWN;
 	if (name && f == LIST_UNKNOWN)
-		return fail(RC_USAGE, "--format: badblocks, ddrescue, sectors, md or smartctl, not '%s'",
+		return fail(RC_USAGE, "--format: %s, not '%s'", formats(),
 			    name);
+	r = disk_learn(m->main, &disk) ?: get_place(m, k, &disk, &place);
+	if (r)
+		return r;
+	disk.known.any = opt(a, "any-disk");
 	text = read_whole(path);
 	if (!text)
 		return RC_REFUSED;
 	if (f == LIST_UNKNOWN)
-		f = list_guess(text);
+		f = list_guess(text, &hint);
 	if (f == LIST_UNKNOWN) {
+		r = text[strspn(text, " \t\r\n")] ? RC_USAGE : RC_REFUSED;
 		free(text);
-		return fail(RC_USAGE, "%s: of what format is this? Give --format badblocks (blocks of %llu bytes, see --block-size), --format sectors, or another one",
-			    path, ULL(unit));
+		return fail(r, "%s: %s", path, hint);
 	}
-	device_get_devno(m->main, &main);
-	if (f == LIST_SMARTCTL)
-		unit = main.lbs;
-	if (!list_parse(f, text, unit, bad, good, why, sizeof(why))) {
-		free(text);
+	ok = list_parse(f, text, unit, &disk.known, l, why, sizeof(why));
+	free(text);
+	if (ok && opt(a, "whole-disk"))
+		l->whole_disk = true;
+	if (!ok || !list_place(l, &place, why, sizeof(why)))
 		return fail(RC_REFUSED, "%s: %s; nothing was changed", path,
 			    why);
-	}
-	free(text);
-	/* What a drive says of itself counts from the start of the disk. */
-	if (f == LIST_SMARTCTL || opt(a, "whole-disk"))
-		shift = main.part_start;
-	for (i = 0; i < bad->nr; i++) {
-		struct range *x = &bad->r[i];
-
-		if (x->start < shift || x->start - shift >= m->sectors ||
-		    x->count > m->sectors - (x->start - shift)) {
-			if (shift)	/* of another partition */
-				continue;
-			return fail(RC_REFUSED, "%s: sectors %llu to %llu are beyond the end of %s (its last one is %llu); is the list of another disk, or --block-size wrong? Nothing was changed",
-				    path, ULL(x->start),
-				    ULL(x->start + x->count - 1), m->name,
-				    ULL(m->sectors - 1));
-		}
-	}
-	if (shift) {
-		struct ranges here = { 0 };
-
-		for (i = 0; i < bad->nr; i++) {
-			u64 s = bad->r[i].start;
-
-			if (s >= shift && s - shift < m->sectors)
-				ranges_add(&here, s - shift,
-					   min(bad->r[i].count,
-					       m->sectors - (s - shift)));
-		}
-		ranges_free(bad);
-		*bad = here;
-	}
+	if (l->note[0])
+		note("dmremap: %s: %s", path, l->note);
 	return RC_OK;
 }
 
@@ -272,7 +277,8 @@ static void blocks_of(const struct ranges *rs, u64 sectors,
 static int import(struct args *a)
 {
 	const char *image = opt(a, "fill");
-	struct ranges bad = { 0 }, good = { 0 }, blocks = { 0 };
+	struct ranges blocks = { 0 };
+	struct list l = { 0 };
 	struct tally t;
 	struct remap m;
 	struct kstat k;
@@ -281,41 +287,45 @@ static int import(struct args *a)
 	int r;
 
 	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k) ?:
-	    get_list(a, &m, &bad, &good);
-	if (!r && image && !good.nr)
+	    get_list(a, &m, &k, &l);
+	if (!r && image && !l.good.nr)
 		r = fail(RC_USAGE, "--fill needs a ddrescue map file, which says what of the image is good");
 	if (!r && image && access(image, R_OK))
 		r = fail(RC_REFUSED, "cannot read %s: %s", image,
 			 strerror(errno));
 	if (!r) {
-		blocks_of(&bad, m.sectors, &blocks);
-		r = ranges_whole(&bad) ?: ranges_whole(&blocks);
+		blocks_of(&l.bad, m.sectors, &blocks);
+		r = ranges_whole(&l.bad) ?: ranges_whole(&blocks);
 	}
 	nr = (ranges_total(&blocks) + 7) / 8;
 	if (!r && nr > k.slots_free + k.slots_used)
 		r = fail(RC_REFUSED, "the list has %llu blocks, the spare only %llu slots; 'dmremap grow' or 'dmremap replace' it first. Nothing was changed",
 			 ULL(nr), ULL(k.slots_total));
 	if (!r && opt(a, "dry-run")) {
-		for (i = 0; i < bad.nr; i++)
-			printf("%llu+%llu\n", ULL(bad.r[i].start),
-			       ULL(bad.r[i].count));
+		for (i = 0; i < l.bad.nr; i++)
+			printf("%llu+%llu\n", ULL(l.bad.r[i].start),
+			       ULL(l.bad.r[i].count));
 		printf("# %llu blocks would be %s\n", ULL(nr),
 		       opt(a, "mark") ? "marked as known bad" : "evacuated");
+		goto out;
+	}
+	if (!r && !nr && !image) {
+		printf("%s: the list names no block of this device; nothing was changed\n",
+		       m.name);
 		goto out;
 	}
 	if (!r)
 		r = blocks_act(m.name, opt(a, "mark") ? "mark_bad" : "remap",
 			       &blocks, &t);
-	if (!r && (bad.nr || !image))
+	if (!r && (l.bad.nr || !image))
 		printf(opt(a, "mark") ?
 		       "%s: %llu blocks are known bad now, %llu were dealt with already, %llu failed\n" :
 		       "%s: %llu blocks moved to the spare, %llu were dealt with already, %llu could not be read (known bad now)\n",
 		       m.name, ULL(t.done), ULL(t.skipped), ULL(t.failed));
 	if (!r && image)
-		r = fill(&m, image, &good);
+		r = fill(&m, image, &l.good);
 out:
-	ranges_free(&bad);
-	ranges_free(&good);
+	list_free(&l);
 	ranges_free(&blocks);
 	return r;
 }
@@ -405,7 +415,7 @@ const struct command cmd_import = {
 	.group = "Looking after",
 	.synopsis = "NAME FILE",
 	.summary = "act on a list of bad blocks of another tool",
-	.text = "Reads a list of bad blocks and moves them to the spare as far as they still read; those that do not become known bad, so that their next write goes to the spare. Formats: badblocks(8); ddrescue map files (what failed, or was left for later after a failure); sectors (lines N, N-LAST, N+COUNT or 'N COUNT'); md's bad_blocks files and mdadm --examine-badblocks; the output of smartctl (self-test logs, pending defects, and of NVMe's error log what is about the medium; as text or --json). The format is found out where that is certain. FILE may be - for standard input. All of the list is checked before anything is changed.\nA block that has no neighbour in the list costs as much as four writes to the spare, one after the other (three with --mark); 64 adjacent ones cost twice that together. At 5 ms a write, 100 000 scattered blocks take half an hour. It may be interrupted; the same command does the rest.\nWith --fill, data that ddrescue has read into IMAGE is written to exactly those sectors of known bad and lost blocks which cannot be read from the device. The device must not be mounted meanwhile.",
+	.text = "Reads a list of bad blocks and moves them to the spare as far as they still read; those that do not become known bad, so that their next write goes to the spare. Formats: badblocks(8); ddrescue map files (what failed, or was left for later after a failure); sectors (lines N, N-LAST, N+COUNT or 'N COUNT') and start-end (lines 'START END'); md's bad_blocks files and mdadm --examine-badblocks; the output of smartctl, as text or --json (self-test logs, pending defects, SCSI's background scans, and of the error logs of ATA and NVMe what is about the medium), and of nvme (error-log, self-test-log). The format is found out where that is certain. FILE may be - for standard input. All of the list is checked before anything is changed.\nA file may hold the lists of several disks, namespaces or members of an array: what is this device's is taken, by serial number, WWN, size and name. A list of another disk is refused. What lies on the same disk, but outside of the device or in its own spare area, is left out, and said.\nA block that has no neighbour in the list costs as much as four writes to the spare, one after the other (three with --mark); 64 adjacent ones cost twice that together. At 5 ms a write, 100 000 scattered blocks take half an hour. It may be interrupted; the same command does the rest.\nWith --fill, data that ddrescue has read into IMAGE is written to exactly those sectors of known bad and lost blocks which cannot be read from the device. The device must not be mounted meanwhile.",
 	.examples =
 		"  badblocks -b 4096 /dev/sdb | dmremap import data - --format badblocks --block-size 4096\n"
 		"  dmremap import data rescue.map --mark --fill rescue.img\n"
@@ -413,9 +423,10 @@ const struct command cmd_import = {
 	.min_args = 2, .max_args = 2,
 	.run = import,
 	.opts = {
-		{ "format", "FORMAT", "badblocks, ddrescue, sectors, md or smartctl" },
+		{ "format", "FORMAT", "badblocks, ddrescue, sectors, start-end, md, smartctl or nvme" },
 		{ "block-size", "BYTES", "of the numbers of badblocks (default 1024)" },
-		{ "whole-disk", NULL, "the list counts from the start of the disk that the main device is a partition of (always so for smartctl)" },
+		{ "whole-disk", NULL, "the list counts from the start of the disk that the main device is a partition of (always so for smartctl and nvme)" },
+		{ "any-disk", NULL, "take the list although it names another disk" },
 		{ "mark", NULL, "make them known bad without reading them" },
 		{ "fill", "IMAGE", "write what ddrescue has recovered" },
 		{ "dry-run", NULL, "print the sectors, change nothing" },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dmremap: lists of bad sectors, from the formats of other tools. Parsing only.
+ * dmremap: ranges of sectors.
  */
 #ifndef DMREMAP_RANGES_H
 #define DMREMAP_RANGES_H
@@ -32,30 +32,5 @@ size_t ranges_after(const struct ranges *rs, u64 sector);
 bool ranges_cover(const struct ranges *rs, u64 start, u64 count);
 bool ranges_touch(const struct ranges *rs, u64 start, u64 count);
 u64 ranges_total(const struct ranges *rs);
-
-enum list_format { LIST_UNKNOWN, LIST_BADBLOCKS, LIST_DDRESCUE, LIST_SECTORS,
-		   LIST_MD, LIST_SMARTCTL, NR_LIST_FORMATS };
-
-extern const char *const list_format_names[NR_LIST_FORMATS];
-
-enum list_format list_format_by_name(const char *name);
-/* What does it look like? LIST_UNKNOWN if it may be several. */
-enum list_format list_guess(const char *text);
-
-/**
- * list_parse() - read a list
- * @format: one of enum list_format
- * @text: all of the file
- * @unit: bytes of a badblocks block, or of a logical block of the disk
- *	  (smartctl)
- * @bad: result, to be freed; tidied
- * @good: result for ddrescue: what was read; may be NULL
- * @why: result: what is wrong, with the line
- *
- * Any bytes may be given. Return: false if it is not of this format.
- */
-bool list_parse(enum list_format format, const char *text, u64 unit,
-		struct ranges *bad, struct ranges *good, char *why,
-		size_t size);
 
 #endif
