@@ -48,7 +48,7 @@ static int parse_options(struct args *a, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, ":hy", lo, &i)) != -1) {
 		if (c == 'h') {
 			help_command(a->cmd);
-			exit(RC_OK);
+			exit(output_check());
 		}
 		if (c == ':')
 			return fail(RC_USAGE, "%s: %s wants an argument; see 'dmremap %s --help'",
@@ -75,14 +75,11 @@ static int parse_options(struct args *a, int argc, char **argv)
 	return RC_OK;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct args a = { 0 };
 	int r;
 
-	commands = all;
-	setlocale(LC_CTYPE, "");
-	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
 		help_all();
 		return RC_USAGE;
@@ -112,4 +109,17 @@ int main(int argc, char **argv)
 	if (!r)
 		return a.cmd->run(&a);
 	return a.cmd->unknown_rc ?: r;
+}
+
+/* What the output does not hold was not said: that is a failure, too. */
+int main(int argc, char **argv)
+{
+	int r, e;
+
+	commands = all;
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_IGN);
+	r = run(argc, argv);
+	e = output_check();
+	return e ?: r;
 }

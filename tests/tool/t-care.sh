@@ -11,13 +11,13 @@ t_evacuate_release_retest() {
 	expect 0 '10 blocks moved to the spare, 0 were' dmremap evacuate lab 800+80
 	expect 0 '0 blocks moved to the spare, 10 were' dmremap evacuate lab 800+80
 	dmremap lab hurt --at 8000+8 --kind read,write >/dev/null
-	expect 0 '1 could not be read' dmremap evacuate lab 7992+24
-	expect 0 '0 known bad blocks read well again, 1 are' dmremap retest lab --all
+	expect 6 '1 could not be read' dmremap evacuate lab 7992+24
+	expect 6 '0 known bad blocks read well again, 1 are' dmremap retest lab --all
 	dmremap lab heal >/dev/null
 	expect 0 '1 known bad blocks read well again, 0 are' dmremap retest lab --all
 	dmremap lab hurt --at 800+8 --kind write >/dev/null
-	expect 0 '4 blocks moved back to the main device, 1 must' dmremap release lab 800+40
-	expect 0 '7 blocks moved back to the main device, 1 must' dmremap release lab --all
+	expect 6 '4 blocks moved back to the main device, 1 must' dmremap release lab 800+40
+	expect 6 '7 blocks moved back to the main device, 1 must' dmremap release lab --all
 	[ "$(value remappings)" = 1 ]
 	[ "$(dsum $M/lab)" = "$want" ]
 	refused 1 'name a range' dmremap evacuate lab
@@ -48,40 +48,42 @@ t_scrub() {
 	dmremap lab hurt --bad 40 --seed 4 --kind read,write >/dev/null
 	local n
 	n=$(dmsetup table lab-main | grep -c error)
-	expect 0 "blocks unreadable" dmremap scrub lab 0+2048
-	expect 0 "64 MiB read" dmremap scrub lab
+	expect 0 "blocks unreadable" dmremap scrub lab 0+8
+	expect 6 "64 MiB read" dmremap scrub lab
 	[ "$(value known_bad)" -ge "$n" ]
 	refused 2 'no open device' dmremap scrub nonesuch
 	refused 2 'beyond' dmremap scrub lab 999999999
 }
 
 t_scrub_resumes() {
-	local pid at
+	local pid at state
 	lab
 	slow_main 10
 	dmremap create lab $M/slow $M/lab-spare --yes >/dev/null
 	"$D" scrub lab --busy >out 2>&1 &
 	pid=$!
 	until_moved slow 6 10000 $pid
+	refused 2 "another 'dmremap scrub' of lab" dmremap scrub lab
 	kill -INT $pid
 	ended 5 $pid
 	# Not at a terminal: only the end is told.
 	grep 'interrupted at sector' out
 	[ "$(wc -l <out)" = 1 ]
-	at=$(cat "$DMREMAP_STATE"/scrub-*)
+	state=$(echo "$DMREMAP_STATE"/scrub-*)
+	read -r at _ <"$state"
 	[ "$at" -ge 8192 ]
 	[ "$at" -lt 131072 ]
 	expect 0 "going on from sector $at" dmremap scrub lab --busy
 	[ -z "$(ls "$DMREMAP_STATE" 2>/dev/null)" ]
 	# What a killed one leaves behind, garbage in it, and --restart.
 	mkdir -p "$DMREMAP_STATE"
-	echo 65536 >"$DMREMAP_STATE/scrub-$(value uuid)"
+	echo 65536 0 >"$state"
 	script -qec "$D scrub lab" out </dev/null
 	grep 'going on from sector 65536' out
 	grep '##.*%' out
-	echo rubbish >"$DMREMAP_STATE/scrub-$(value uuid)"
+	echo rubbish >"$state"
 	expect 0 '64 MiB read' dmremap scrub lab
-	echo 99999999999 >"$DMREMAP_STATE/scrub-$(value uuid)"
+	echo 99999999999 0 >"$state"
 	expect 0 '64 MiB read' dmremap scrub lab --restart
 }
 
@@ -246,7 +248,7 @@ t_fill() {
 	random $M/lab
 	cp "$(img main)" rescue.img
 	dmremap lab hurt --at 8000+80,16001+2 --kind read,write >/dev/null
-	dmremap scrub lab >/dev/null
+	expect 6 unreadable dmremap scrub lab
 	# The readable sectors of the eleventh have been rescued: it counts as remapped.
 	[ "$(value known_bad)" = 10 ]
 	# Newer than the image, in the same block as what is lost.
@@ -310,7 +312,7 @@ PY
 		expect 0 "^ *409600 *$s  remapped" dmremap find --file "$mnt/b"
 		expect 0 'healthy' dmremap find --file "$mnt/a file"
 		expect 0 "sectors $s to $((s + 7)): $mnt/b, bytes 409600 to 413695" dmremap whose lab $s+8
-		expect 0 "no file" dmremap whose lab 1
+		expect 0 "metadata" dmremap whose lab 1
 		expect 0 "$mnt/b" dmremap whose lab --remapped
 		# The data agrees: what is there is what the file has.
 		umount "$mnt"
@@ -326,3 +328,52 @@ PY
 	expect 0 'no block is' dmremap whose lab --all
 }
 
+# What a script and a person get of odd names, and whose the other sectors are.
+t_whose_tells() {
+	local s free
+	pair
+	mkfs.ext4 -q -b 4096 $M/lab 2>/dev/null
+	mkdir -p mnt
+	mount $M/lab mnt
+	random $'mnt/a\n\e[31m\\b' 1
+	sync
+	s=$(filefrag -e -b512 mnt/a* | awk '$1 == "0:" { print $4 + 0 }')
+	expect 0 "mnt/a\\\\012\\\\033\[31m\\\\\\\\b, bytes 0 to 4095" dmremap whose lab $s+8
+	[ "$(wc -l </run/expect.out)" = 1 ]
+	expect 0 'a.012' dmremap whose lab $s+8 $((s + 16))+8 --names
+	[ "$(wc -l </run/expect.out)" = 1 ]
+	dmremap whose lab $s+8 0+8 --null | cmp - <(printf '%s\0' "$T/mnt/"$'a\n\e[31m\\b')
+	dmremap whose lab $s+8 --json | jq -e --arg p "$T/mnt/"$'a\n\e[31m\\b' '.[0].path == $p and .[0].owner == "file" and .[0].offset == 0'
+	free=$(debugfs -R 'ffb 1 9000' $M/lab 2>/dev/null | awk '{ print $NF }')
+	expect 0 'free' dmremap whose lab $((free * 8))
+	[ "$(dmremap whose lab 0+8 $((free * 8))+8 --json | jq -c 'map(.owner)')" = '["metadata","free"]' ]
+	expect 0 'mnt, bytes' dmremap whose lab $(($(debugfs -R 'bmap / 0' $M/lab 2>/dev/null) * 8))
+	rm -f mnt/a*
+	# The spare dies: now it is needed.
+	dmremap evacuate lab 800+8 >/dev/null
+	random mnt/c 1
+	sync
+	s=$(filefrag -e -b512 mnt/c | awk '$1 == "0:" { print $4 + 0 }')
+	dmremap evacuate lab $s+8 >/dev/null
+	dmsetup suspend --nolockfs lab-spare
+	dmsetup reload lab-spare --table "0 $(blockdev --getsz $M/lab-spare) error"
+	dmsetup resume lab-spare
+	dd if=$M/lab bs=512 skip=$s count=1 of=/dev/null iflag=direct status=none 2>/dev/null || true
+	dmremap status lab | head -n 4 || true
+	expect 0 'mnt/c' dmremap whose lab --remapped
+	umount mnt
+}
+
+# A name with blanks is another one in /dev/mapper.
+t_name_with_blanks() {
+	lab
+	dmsetup create 'my disk' --uuid DMREMAP-TEST-blank --table "0 131072 dm-remap $M/lab-main $M/lab-spare 0"
+	expect 0 '64 MiB read' dmremap scrub 'my disk'
+	dmremap lab hurt --at 8000+8 --kind read,write >/dev/null
+	expect 6 '1 blocks unreadable' dmremap scrub 'my disk'
+	truncate -s 64M image
+	printf '# Mapfile. Created by GNU ddrescue\n0x0 + 1\n0x0 0x4000000 +\n' >map
+	expect 0 '8 sectors filled' dmremap import 'my disk' map --fill image
+	dmremap lab create new --ram --size 64M --bad 0 --spare-size 1M >/dev/null
+	expect 0 'all of it' dmremap detach 'my disk' --to $M/new-main --yes
+}

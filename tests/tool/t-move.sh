@@ -339,7 +339,7 @@ t_detach_in_use() {
 t_detach_known_bad() {
 	pair
 	dmremap lab hurt --at 800+8 --kind read,write >/dev/null
-	dmremap scrub lab >/dev/null
+	expect 6 unreadable dmremap scrub lab
 	refused 2 'known bad' dmremap detach lab --yes
 	expect 0 'use' dmremap detach lab --yes --leave-known-bad
 }
@@ -375,16 +375,77 @@ t_detach_to_killed_and_resumed() {
 	refused 2 'no spare area' dmremap inspect $M/lab-spare
 }
 
+# One sector of a block cannot be read, the seven others are on the spare alone.
 t_detach_to_unreadable() {
+	local want
 	pair
 	dmremap lab create new --ram --size 64M --bad 0 --spare-size 1M >/dev/null
 	random $M/lab
-	dmremap lab hurt --at 8000+8 --kind read,write >/dev/null
-	refused 2 'cannot be read at sector 8000' dmremap detach lab --to $M/new-main --yes
-	[ -e $M/lab ]
-	expect 0 '8 sectors could not be read' dmremap detach lab --to $M/new-main --yes --force --allow-unreadable
-	cmp -n 4096 -i 4096000:0 $M/new-main /dev/zero
-	cmp -n 4096000 $M/new-main $M/lab-main
+	mkfs.ext4 -q -F -b 4096 $M/lab
+	mount $M/lab /mnt
+	dd if=/dev/urandom of=/mnt/$'bad\nname' bs=64k count=1 status=none
+	umount /mnt
+	want=$(mount $M/lab /mnt && dmremap find --file /mnt/$'bad\nname' >/dev/null; filefrag -e -b512 /mnt/$'bad\nname' | awk '$1 == "0:" { print $4 + 0 }'; umount /mnt)
+	dmremap lab hurt --at $want+8 --kind read,write >/dev/null
+	dd if=/dev/urandom of=$M/lab seek=$((want + 1)) count=7 oflag=direct conv=notrunc status=none
+	[ "$(value partial)" = 1 ]
+	dd if=$M/lab skip=$((want + 1)) count=7 of=seven iflag=direct status=none
+	refused 2 "^dmremap: 1 sectors of lab cannot be read, the first one is $want; .*lab works as before" dmremap detach lab --to $M/new-main --yes --map m
+	# Counted, written down, and nothing given up.
+	grep -i "^0x0*$(printf %x $((want * 512)))  0x00000200  -" m
+	grep -F "sectors $want to $want: /bad\\012name, bytes 0 to 511" m.files
+	[ "$(value partial)" = 1 ]
+	expect 0 '1 sectors could not be read' dmremap detach lab --to $M/new-main --yes --allow-unreadable --map m
+	[ ! -e $M/lab ]
+	dd if=$M/new-main skip=$((want + 1)) count=7 status=none | cmp - seven
+	dd if=$M/new-main skip=$want count=1 status=none | cmp -n 512 - /dev/zero
+	refused 2 'no spare area' dmremap inspect $M/lab-spare
+}
+
+# What is unreadable on the spare itself may come back: that spare is not given up.
+t_detach_to_keeps_spare() {
+	local slot
+	pair
+	dmremap lab create new --ram --size 64M --bad 0 --spare-size 1M >/dev/null
+	random $M/lab
+	dmremap evacuate lab 800+80 >/dev/null
+	slot=$(dmremap list lab --json | jq '.[3].slot')
+	dmremap lab hurt --spare --at $((8 + 17 * 8 + slot * 8))+1 --kind read >/dev/null
+	expect 6 'the spare area on .* is kept' dmremap detach lab --to $M/new-main --yes --allow-unreadable
+	[ ! -e $M/lab ]
+	expect 0 '' dmremap inspect $M/lab-spare
+}
+
+# A copy that was interrupted is taken up on its own disk, and on no other.
+t_detach_to_another() {
+	local want pid before
+	pair
+	dmremap lab create new --ram --size 64M --bad 0 --spare-size 1M >/dev/null
+	dmremap lab create two --ram --size 64M --bad 0 --spare-size 1M >/dev/null
+	random $M/lab
+	want=$(dsum $M/lab)
+	dmsetup create slow --uuid DMREMAP-TEST-slow --table "0 $(blockdev --getsz $M/new-main) delay $M/new-main 0 50"
+	$D detach lab --to $M/slow --yes >"$T/out" 2>&1 &
+	pid=$!
+	until_moved slow 10 40000 $pid
+	refused 2 'is under way' dmremap detach lab --to $M/two-main --yes
+	kill -INT $pid
+	ended 5 $pid
+	mkfs.ext4 -q -F $M/two-main
+	before=$(sum $M/two-main)
+	refused 2 'ext4' dmremap detach lab --to $M/two-main --yes
+	[ "$(sum $M/two-main)" = "$before" ]
+	# The same name, another disk.
+	dmsetup suspend slow
+	dmsetup reload slow --table "0 $(blockdev --getsz $M/two-main) linear $M/two-main 0"
+	dmsetup resume slow
+	refused 2 'ext4' dmremap detach lab --to $M/slow --yes
+	dmsetup suspend slow
+	dmsetup reload slow --table "0 $(blockdev --getsz $M/new-main) linear $M/new-main 0"
+	dmsetup resume slow
+	expect 0 'compared, all of it' dmremap detach lab --to $M/slow --yes
+	grep 'going on at sector' /run/expect.err
+	[ "$(dsum $M/new-main)" = "$want" ]
 }
 
 # Disks with sectors of 4 KiB, and their spare on one with 512 bytes and back.

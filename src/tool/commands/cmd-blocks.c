@@ -106,10 +106,12 @@ static int act(struct args *a, enum verb verb)
 	struct kblocks b;
 	struct remap m;
 	struct tally t;
+	struct kstat k;
 	u64 start, count;
 	int r;
 
-	r = remap_get(a->arg[0], &m);
+	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k) ?:
+	    blocks_lock(&m, &k, "act");
 	if (r)
 		return r;
 	if (a->nr < 2 && !opt(a, "all") && !opt(a, "partial"))
@@ -144,7 +146,7 @@ static int act(struct args *a, enum verb verb)
 	else
 		printf("%llu known bad blocks read well again, %llu are still bad\n",
 		       ULL(t.done), ULL(t.failed));
-	return r;
+	return t.failed ? RC_PARTLY : RC_OK;
 }
 
 static int evacuate(struct args *a)

@@ -2,17 +2,16 @@
 /*
  * dmremap detach: the way out.
  */
+#include "copy/move.h"
 #include "devices/blocks.h"
+#include "devices/owners.h"
 #include "offline.h"
-#include "copy/state.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
-#define CHUNK	(1U << 20)
 #define TRIES	5
 
 /*
@@ -164,134 +163,33 @@ static int back_to_main(struct args *a, const struct remap *m)
  * To another disk
  *--------------------------------------------------------------------
  */
-struct move {
-	const struct remap *m;
-	int from, to;
-	u8 *buf, *check;
-	u64 unreadable;		/* sectors */
-	bool allow;		/* unreadable sectors become zeroes */
-	const char *target;
+struct leave {
+	struct remap *m;
+	struct device target, source;
+	struct move move;
+	char key[128];
+	char map[PATH_MAX], files[PATH_MAX + 8];
+	u64 named;		/* files in the list */
+	bool keep_spare;
+	u64 still_there;	/* sectors that only the spare holds */
 };
 
-/* Read from the device; sector by sector what fails. */
-static int read_source(struct move *v, off_t at, size_t size, bool count)
+static int open_source(struct leave *l)
 {
-	size_t i, unit = 4096;
-
-	if (pread(v->from, v->buf, size, at) == (ssize_t)size)
-		return 0;
-	for (i = 0; i < size; i += unit) {
-		size_t n = min(unit, size - i);
-
-		if (pread(v->from, v->buf + i, n, at + i) == (ssize_t)n)
-			continue;
-		if (!v->allow)
-			return fail(RC_REFUSED, "%s cannot be read at sector %llu; 'dmremap whose' names the file, --allow-unreadable copies zeroes instead",
-				    v->m->name, ULL((at + i) >> 9));
-		memset(v->buf + i, 0, n);
-		v->unreadable += count ? n >> 9 : 0;
-	}
-	return 0;
-}
-
-static int write_target(struct move *v, off_t at, size_t size)
-{
-	if (pwrite(v->to, v->buf, size, at) == (ssize_t)size)
-		return 0;
-	return fail(RC_FAILED, "%s cannot be written to at sector %llu: %s",
-		    v->target, ULL(at >> 9), strerror(errno));
-}
-
-static int copy_pass(struct move *v, const char *key)
-{
-	off_t end = v->m->sectors << 9, at;
-	double saved = now_seconds();
-	struct progress p;
-	int r = 0;
-
-	at = min_t(u64, state_read("detach", key) << 9, end);
-	progress_begin(&p, "copying", end >> 9, at >> 9);
-	for (; at < end && !r && !interrupted(); at += CHUNK) {
-		size_t n = min_t(u64, CHUNK, end - at);
-
-		progress_at(&p, at >> 9, NULL);
-		r = read_source(v, at, n, false) ?: write_target(v, at, n);
-		if (!r && now_seconds() - saved > 5 && !fdatasync(v->to)) {
-			state_write("detach", key, (at + n) >> 9);
-			saved = now_seconds();
-		}
-	}
-	progress_end(&p);
-	if (!r && fdatasync(v->to))
-		r = fail(RC_FAILED, "%s: %s", v->target, strerror(errno));
-	if (!r || interrupted())
-		state_write("detach", key, min(at, end) >> 9);
-	return r;
-}
-
-/* Whatever an earlier run may have left undone is found and put right here. */
-static int verify_pass(struct move *v, u64 *fixed)
-{
-	off_t end = v->m->sectors << 9, at;
-	struct progress p;
-	int r = 0, tries;
-
-	progress_begin(&p, "comparing", end >> 9, 0);
-	for (at = 0; at < end && !r && !interrupted(); at += CHUNK) {
-		size_t n = min_t(u64, CHUNK, end - at);
-
-		progress_at(&p, at >> 9, NULL);
-		r = read_source(v, at, n, true);
-		for (tries = 0; !r; tries++) {
-			if (pread(v->to, v->check, n, at) == (ssize_t)n &&
-			    !memcmp(v->buf, v->check, n))
-				break;
-			if (tries == 2) {
-				r = fail(RC_FAILED, "%s does not give back what was written at sector %llu; use another disk",
-					 v->target, ULL(at >> 9));
-				break;
-			}
-			*fixed += !tries;
-			r = write_target(v, at, n);
-			if (!r && fdatasync(v->to))
-				r = RC_FAILED;
-		}
-	}
-	progress_end(&p);
-	return r;
-}
-
-static int open_source(struct move *v)
-{
-	char source[DM_NAME + 16];
-
-	snprintf(source, sizeof(source), "/dev/mapper/%s", v->m->name);
-	v->from = open(source, O_RDONLY | O_DIRECT | O_EXCL | O_CLOEXEC);
-	if (v->from < 0)
-		return fail(RC_REFUSED, "%s: %s%s", v->m->name, strerror(errno),
+	l->move.from = open(l->source.path,
+			    O_RDONLY | O_DIRECT | O_EXCL | O_CLOEXEC);
+	if (l->move.from < 0)
+		return fail(RC_REFUSED, "%s: %s%s", l->m->name, strerror(errno),
 			    errno == EBUSY ? "; unmount it first, since what is copied must not change (only 'detach' without --to can do it in use)" : "");
 	return RC_OK;
 }
 
-static int open_target(struct move *v, const char *path)
+static int check_target(struct args *a, struct leave *l)
 {
-	v->to = open(path, O_RDWR | O_DIRECT | O_EXCL | O_CLOEXEC);
-	if (v->to < 0)
-		return fail(RC_REFUSED, "%s: %s", path, strerror(errno));
-	if (posix_memalign((void **)&v->buf, 4096, CHUNK) ||
-	    posix_memalign((void **)&v->check, 4096, CHUNK))
-		return fail(RC_FAILED, "out of memory");
-	return RC_OK;
-}
+	const struct remap *m = l->m;
+	struct device *d = &l->target;
+	int r = device_get(opt(a, "to"), false, d);
 
-static int check_target(struct args *a, const struct remap *m,
-			const char *key, struct device *d)
-{
-	char question[1400];
-	u64 done = state_read("detach", key);
-	int r;
-
-	r = device_get(opt(a, "to"), false, d);
 	if (r)
 		return r;
 	if (d->devno == m->main || d->devno == m->spare ||
@@ -305,74 +203,266 @@ static int check_target(struct args *a, const struct remap *m,
 		return fail(RC_REFUSED, "%s is too small: it has %llu sectors, %s has %llu; name a larger disk",
 			    d->path, ULL(d->sectors), m->name,
 			    ULL(m->sectors));
-	if (d->content[0] && opt(a, "yes") && !opt(a, "force") && !done)
-		return fail(RC_REFUSED, "%s holds %s; give --force, too, if it may be overwritten",
-			    d->path, d->content);
-	snprintf(question, sizeof(question), "WARNING: everything on\n  %s\nis overwritten with a copy of %s.%s\n%s",
-		 device_describe(d), m->name, done ?
-		 "\nAn earlier copy was interrupted and is taken up." : "",
-		 opt(a, "keep-spare") ? "" : then_the_spare(m));
-	return confirm(opt(a, "yes"), question);
+	if (d->lbs > l->source.lbs)
+		return fail(RC_REFUSED, "%s has logical blocks of %u bytes, %s of %u: a file system made for these cannot be mounted there; name another disk",
+			    d->path, d->lbs, m->name, l->source.lbs);
+	return RC_OK;
 }
 
-static int to_disk(struct args *a, struct remap *m, const char *key)
+/* State and lists are about this pair and this target, and no other. */
+static void name_work(struct leave *l)
 {
-	struct move v = { .m = m, .from = -1, .to = -1,
-			  .allow = opt(a, "allow-unreadable"),
-			  .target = opt(a, "to") };
-	struct device d;
-	u64 fixed = 0;
+	const struct device *d = &l->target;
+	char id[PATH_MAX + 64], source[192];
+	struct kstat k;
+
+	snprintf(id, sizeof(id), "%s %llu", d->nr_identities ?
+		 device_identity(d) : d->path, ULL(d->sectors));
+	if (blocks_status(l->m->name, &k))
+		memset(&k, 0, sizeof(k));
+	snprintf(source, sizeof(source), "%s %llu", k.identity,
+		 ULL(l->m->sectors));
+	state_key(l->key, sizeof(l->key), k.uuid, source, id);
+	l->move.key = l->key;
+}
+
+/* What the kernel knows already; more may turn up. */
+static u64 known_unreadable(const struct remap *m)
+{
+	struct kblocks b;
+	u64 nr = 0;
+	size_t i;
+
+	if (blocks_list(m->name, &b))
+		return 0;
+	for (i = 0; i < b.nr; i++)
+		nr += __builtin_popcount(kblock_unsafe(&b.b[i]));
+	free(b.b);
+	return nr;
+}
+
+static int open_target(struct args *a, struct leave *l)
+{
+	struct move *d = &l->move;
+	char question[1600], bad[200] = "";
+	u64 unsafe = known_unreadable(l->m);
+	bool begun;
 	int r;
 
-	if (opt(a, "dry-run")) {
-		struct dm_line *line = dm_line(0, m->sectors, "linear",
-					       "%s 0", v.target);
+	d->to = open(l->target.path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	begun = d->to >= 0 && move_is_begun(d);
+	if (l->target.content[0] && opt(a, "yes") && !opt(a, "force") && !begun)
+		return fail(RC_REFUSED, "%s holds %s; give --force, too, if it may be overwritten",
+			    l->target.path, l->target.content);
+	if (unsafe)
+		snprintf(bad, sizeof(bad), "\n%llu sectors are known bad or lost; how many of them cannot be read shows when they are copied.",
+			 ULL(unsafe));
+	snprintf(question, sizeof(question), "WARNING: everything on\n  %s\nis overwritten with a copy of %s.%s%s\n%s",
+		 device_describe(&l->target), l->m->name, begun ?
+		 "\nAn earlier copy was interrupted and is taken up." : "", bad,
+		 l->keep_spare ? "" : then_the_spare(l->m));
+	r = confirm(opt(a, "yes"), question);
+	if (r)
+		return r;
+	if (d->to >= 0)
+		close(d->to);
+	d->to = open(l->target.path, O_RDWR | O_DIRECT | O_EXCL | O_CLOEXEC);
+	return d->to < 0 ? fail(RC_REFUSED, "%s: %s", l->target.path,
+				strerror(errno)) : RC_OK;
+}
 
-		printf("# copy /dev/mapper/%s to %s, compare\n", m->name,
-		       v.target);
-		would_load(m->name, line);
-		dm_free_lines(line);
-		return RC_OK;
-	}
-	r = open_source(&v) ?: check_target(a, m, key, &d) ?:
-	    open_target(&v, d.path);
+static void owner_line(void *arg, const struct owner *o)
+{
+	FILE *f = arg;
+
+	/* Mounted at /mnt: see owners_unmounted(). */
+	if (o->kind == OWNER_FILE)
+		fprintf(f, "sectors %llu to %llu: %s, bytes %llu to %llu\n",
+			ULL(o->start), ULL(o->start + o->count - 1),
+			plain(strncmp(o->path, "/mnt", 4) ? o->path : o->path + 4),
+			ULL(o->offset << 9),
+			ULL(((o->offset + o->count) << 9) - 1));
+	else
+		fprintf(f, "sectors %llu to %llu: %s\n", ULL(o->start),
+			ULL(o->start + o->count - 1),
+			o->kind == OWNER_FREE ? "free" :
+			o->kind == OWNER_METADATA ? "metadata of the file system" :
+			o->kind == OWNER_USED ? "in use, by no file that has a name" :
+			"not known");
+}
+
+/* The copy is as good for asking as the original, and nobody holds it. */
+static int write_owners(struct leave *l)
+{
+	char type[32] = "";
+	struct output out;
+	struct device now;
+	int r, named;
+
+	r = output_begin(&out, l->files);
+	if (r)
+		return r;
+	if (!device_get(l->target.path, false, &now))
+		snprintf(type, sizeof(type), "%.*s",
+			 (int)strcspn(now.content, " "), now.content);
+	named = *type && strstr(now.content, "file system") ?
+		owners_unmounted(l->target.path, l->target.devno, type,
+				 &l->move.missing, owner_line, out.f) : -1;
+	if (named)
+		fprintf(out.f, "The owners of the sectors in %s are not known: %s holds %s, which dmremap could not look into. While it is mounted, 'dmremap whose' can.\n",
+			l->map, l->m->name, now.content[0] ? now.content :
+			"no file system as a whole");
+	r = output_end(&out, true);
+	l->named = !named;
+	return r;
+}
+
+static int write_map(struct leave *l)
+{
+	struct output out;
+	int r = output_begin(&out, l->map);
+
+	if (r)
+		return r;
+	move_write_map(&l->move, out.f);
+	return output_end(&out, true);
+}
+
+/* What could not be read now although the spare has it: it must not go. */
+static int count_still_there(struct leave *l)
+{
+	struct kblocks b;
+	size_t i;
+	int s, r;
+
+	r = blocks_list(l->m->name, &b);
+	if (r)
+		return r;
+	for (i = 0; i < b.nr; i++)
+		for (s = 0; s < 8; s++)
+			if (b.b[i].valid >> s & 1)
+				l->still_there += ranges_touch(&l->move.missing,
+							       b.b[i].sector + s, 1);
+	free(b.b);
+	return RC_OK;
+}
+
+static const char *how_much(const struct leave *l)
+{
+	static char text[400];
+	u64 nr = ranges_total(&l->move.missing);
+
+	snprintf(text, sizeof(text), "%llu sectors of %s cannot be read, the first one is %llu",
+		 ULL(nr), l->m->name, ULL(l->move.missing.r[0].start));
+	return text;
+}
+
+/* Counted, written down, and then asked. */
+static int tell_missing(struct args *a, struct leave *l)
+{
+	const char *map = opt(a, "map");
+	char question[3 * PATH_MAX], default_map[PATH_MAX];
+	int r;
+
+	snprintf(default_map, sizeof(default_map), "%s/detach-%s.map",
+		 state_folder(), l->key);
+	if (!map && mkdir(state_folder(), 0755) && errno != EEXIST)
+		return fail(RC_REFUSED, "cannot keep the map of what could not be copied: %s: %s; name a place with --map. %s works as before",
+			    state_folder(), strerror(errno), l->m->name);
+	snprintf(l->map, sizeof(l->map), "%s", map ?: default_map);
+	snprintf(l->files, sizeof(l->files), "%s.files", l->map);
+	r = write_map(l) ?: write_owners(l) ?: count_still_there(l);
+	if (r)
+		return r;
+	l->keep_spare |= l->still_there;
+	if (!opt(a, "allow-unreadable"))
+		return fail(RC_REFUSED, "%s; %s has all the others. %s is their map, %s names their owners. --allow-unreadable goes on without them; %s works as before",
+			    how_much(l), l->target.path, l->map, l->files,
+			    l->m->name);
+	snprintf(question, sizeof(question), "%s; they are missing on\n  %s\nTheir map is in %s,\ntheir owners are in %s.\n%s", how_much(l),
+		 device_describe(&l->target), l->map, l->files,
+		 l->still_there ? "Some of them should be on the spare, which is kept." :
+		 then_the_spare(l->m));
+	return confirm_rest(opt(a, "yes"), question, "The copy is complete but for them, and the device works as before; the same command goes on");
+}
+
+static int would_copy(const struct remap *m, const char *to)
+{
+	struct dm_line *line = dm_line(0, m->sectors, "linear", "%s 0", to);
+
+	printf("# copy /dev/mapper/%s to %s, compare\n", m->name, to);
+	would_load(m->name, line);
+	dm_free_lines(line);
+	return RC_OK;
+}
+
+static void tell_result(const struct leave *l)
+{
+	u64 nr = ranges_total(&l->move.missing);
+
+	printf("%s copied to %s and compared%s\n", human_size(l->m->sectors),
+	       l->target.path, nr ? "" : ", all of it");
+	if (l->move.differed)
+		printf("%llu MiB differed at first and were copied again\n",
+		       ULL(l->move.differed));
+	if (nr)
+		printf("WARNING: %llu sectors could not be read and are missing on %s; their map is in %s, their owners are in %s\n",
+		       ULL(nr), l->target.path, l->map, l->files);
+	if (l->still_there)
+		printf("WARNING: %llu of them should be on the spare, which could not give them now; the spare area on %s is kept\n",
+		       ULL(l->still_there), l->m->spare_path);
+}
+
+static int to_disk(struct args *a, struct remap *m)
+{
+	struct leave *l = calloc(1, sizeof(*l));
+	bool done = false;
+	int r;
+
+	if (!l)
+		return fail(RC_FAILED, "out of memory");
+	l->m = m;
+	l->keep_spare = opt(a, "keep-spare");
+	l->move.from = l->move.to = -1;
+	r = device_get_devno(m->devno, &l->source) ?
+	    fail(RC_FAILED, "%s has no node in /dev; 'dmsetup mknodes' makes one", m->name) :
+	    check_target(a, l);
 	if (r)
 		goto out;
-	catch_signals();
-	r = copy_pass(&v, key);
-	if (!r && !interrupted())
-		r = verify_pass(&v, &fixed);
-	if (!r && interrupted())
+	l->move.source = m->name;
+	l->move.target = l->target.path;
+	l->move.sectors = m->sectors;
+	l->move.unit = l->source.lbs;
+	name_work(l);
+	r = open_source(l) ?: open_target(a, l) ?: move_copy(&l->move);
+	if (!r && l->move.interrupted)
 		r = fail(RC_INTERRUPTED, "interrupted; the same command goes on, %s works as before",
 			 m->name);
 	if (r)
 		goto out;
-	close(v.to);
-	v.to = -1;
-	r = switch_to_linear(m, d.path, NULL);
+	close(l->move.to);
+	l->move.to = -1;
+	if (l->move.missing.nr)
+		r = tell_missing(a, l);
+	r = r ?: switch_to_linear(m, l->target.path, NULL);
 	if (r)
 		goto out;
-	state_clear("detach", key);
-	close(v.from);
-	v.from = -1;
-	if (!opt(a, "keep-spare"))
+	done = true;
+	close(l->move.from);
+	l->move.from = -1;
+	if (!l->keep_spare)
 		blank_spare(m);
-	printf("%s copied to %s and compared%s\n", human_size(m->sectors),
-	       d.path, v.unreadable ? "" : ", all of it");
-	if (fixed)
-		printf("%llu MiB differed at first and were copied again\n",
-		       ULL(fixed));
-	if (v.unreadable)
-		printf("WARNING: %llu sectors could not be read and are zeroes on %s\n",
-		       ULL(v.unreadable), d.path);
-	finish(m, d.path);
+	tell_result(l);
+	finish(m, l->target.path);
+	if (l->still_there && !opt(a, "keep-spare"))
+		r = RC_PARTLY;
 out:
-	if (v.from >= 0)
-		close(v.from);
-	if (v.to >= 0)
-		close(v.to);
-	free(v.buf);
-	free(v.check);
+	if (l->move.from >= 0)
+		close(l->move.from);
+	if (l->move.to >= 0)
+		close(l->move.to);
+	move_exit(&l->move, done);
+	free(l);
 	return r;
 }
 
@@ -384,10 +474,12 @@ static int run(struct args *a)
 	int r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k);
 
 	if (!r && !opt(a, "dry-run"))
-		r = blocks_lock(&m, &k);
+		r = blocks_lock(&m, &k, "move");
 	if (r)
 		return r;
-	return opt(a, "to") ? to_disk(a, &m, k.uuid) : back_to_main(a, &m);
+	if (opt(a, "to") && opt(a, "dry-run"))
+		return would_copy(&m, opt(a, "to"));
+	return opt(a, "to") ? to_disk(a, &m) : back_to_main(a, &m);
 }
 
 const struct command cmd_detach = {
@@ -395,14 +487,15 @@ const struct command cmd_detach = {
 	.group = "Moving on",
 	.synopsis = "NAME",
 	.summary = "the way out: everything back to main, or to a new disk",
-	.text = "Moves all blocks back to the main device, each verified, puts a plain mapping in place of the dm-remap and gives up the spare area. The device may be in use meanwhile. If the main device still fails some blocks, nothing is given up and everything works as before.\nWith --to, everything is copied to another disk instead, read back and compared; for that the device must not be mounted or otherwise in use, and it is closed at the end: mount the new disk. Interrupted, even by a crash, the same command goes on.",
+	.text = "Moves all blocks back to the main device, each verified, puts a plain mapping in place of the dm-remap and gives up the spare area. The device may be in use meanwhile. If the main device still fails some blocks, nothing is given up and everything works as before.\nWith --to, everything is copied to another disk instead, read back and compared; for that the device must not be mounted or otherwise in use, and it is closed at the end: mount the new disk. Interrupted, even by a crash, the same command goes on.\nWhat cannot be read is tried sector by sector, and counted; a ddrescue map of it and the list of the files that own it are kept before anything is given up, and --allow-unreadable is needed to go on without it. A spare that still holds some of it is kept.",
 	.examples = "  dmremap detach data\n  dmremap detach data --to /dev/sdd\n",
 	.min_args = 1, .max_args = 1,
 	.run = run,
 	.opts = {
 		{ "to", "DEVICE", "copy everything there" },
 		{ "leave-known-bad", NULL, "detach although the main device still fails blocks that have no data on the spare" },
-		{ "allow-unreadable", NULL, "with --to: copy zeroes for what cannot be read" },
+		{ "allow-unreadable", NULL, "with --to: go on without what cannot be read" },
+		{ "map", "FILE", "with --to: where to keep the map of what cannot be read (default: in /var/lib/dmremap); its owners are in FILE.files" },
 		{ "keep-spare", NULL, "with --to: do not give up the spare area" },
 		{ "yes", NULL, "do not ask" },
 		{ "force", NULL, "with --yes: overwrite what is on DEVICE" },

@@ -37,6 +37,8 @@ static int run(struct args *a)
 
 	r = opt_size(a, "size", &len) ?: remap_get(a->arg[0], &m) ?:
 	    blocks_status(m.name, &k);
+	if (!r && !opt(a, "dry-run"))
+		r = blocks_lock(&m, &k, "move");
 	if (r)
 		return r;
 	if (device_get_devno(m.spare, &d))

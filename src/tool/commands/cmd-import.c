@@ -139,6 +139,7 @@ struct fill {
 	u32 unit;		/* sectors of a logical block */
 	void *buf;
 	u64 filled, readable, missing;	/* sectors */
+	struct ranges at;	/* what was filled */
 };
 
 /* The sectors of a block that cannot be read, but are in the image: a mask. */
@@ -166,30 +167,59 @@ static u8 wanted_units(struct fill *f, const struct kblock *k,
 	return want;
 }
 
+static int fill_sectors(struct fill *f, u64 sector, u64 nr)
+{
+	size_t size;
+
+	for (; nr; nr -= size >> 9, sector += size >> 9) {
+		size = min_t(u64, nr << 9, 4096);
+		if (pread(f->image, f->buf, size, sector << 9) != (ssize_t)size)
+			return -EIO;
+		if (pwrite(f->dev, f->buf, size, sector << 9) != (ssize_t)size)
+			return -errno;
+	}
+	return 0;
+}
+
 static int fill_block(struct fill *f, const struct kblock *k,
 		      const struct ranges *good)
 {
 	u8 want = wanted_units(f, k, good);
 	u32 s, n;
+	int r = 0;
 
-	for (s = 0; s < k->sectors; s += n) {
-		off_t at = (k->sector + s) << 9;
-		size_t size;
-
+	for (s = 0; s < k->sectors && !r; s += n) {
 		for (n = 0; s + n < k->sectors && want >> (s + n) & 1; n++)
 			;
 		if (!n) {
 			n = 1;
 			continue;
 		}
-		size = (size_t)n << 9;
-		if (pread(f->image, f->buf, size, at) != (ssize_t)size)
-			return -EIO;
-		if (pwrite(f->dev, f->buf, size, at) != (ssize_t)size)
-			return -errno;
+		r = fill_sectors(f, k->sector + s, n);
 		f->filled += n;
+		if (!ranges_add(&f->at, k->sector + s, n))
+			r = -ENOMEM;
 	}
-	return 0;
+	return r;
+}
+
+/*
+ * A flush that failed may have lost all that was written before: it is written
+ * again, and only then flushed again.
+ */
+static int fill_durably(struct fill *f)
+{
+	size_t i;
+	int r = 0;
+
+	if (!fdatasync(f->dev))
+		return 0;
+	note("a flush failed (%s): what was filled is written again",
+	     strerror(errno));
+	ranges_tidy(&f->at);
+	for (i = 0; i < f->at.nr && !r; i++)
+		r = fill_sectors(f, f->at.r[i].start, f->at.r[i].count);
+	return r ?: fdatasync(f->dev) ? -errno : 0;
 }
 
 static int fill_blocks(struct fill *f, const struct kblocks *b,
@@ -205,22 +235,23 @@ static int fill_blocks(struct fill *f, const struct kblocks *b,
 		r = fill_block(f, &b->b[i], good);
 	}
 	progress_end(&p);
-	if (!r && fdatasync(f->dev))
-		r = -errno;
-	return r;
+	return r ?: fill_durably(f);
 }
 
 static int fill(const struct remap *m, const char *image,
 		const struct ranges *good)
 {
 	struct fill f = { .dev = -1, .image = -1 };
-	char path[DM_NAME + 16];
+	char path[PATH_MAX];
 	struct kblocks b = { 0 };
 	struct device d;
 	struct stat st;
 	int r;
 
-	snprintf(path, sizeof(path), "/dev/mapper/%s", m->name);
+	/* The node of a name with blanks is called otherwise. */
+	if (device_name(m->devno, path, sizeof(path)))
+		return fail(RC_FAILED, "%s has no node in /dev; 'dmsetup mknodes' makes one",
+			    m->name);
 	f.image = open(image, O_RDONLY | O_CLOEXEC);
 	if (f.image < 0 || fstat(f.image, &st))
 		return fail(RC_REFUSED, "cannot open %s: %s", image,
@@ -242,7 +273,7 @@ static int fill(const struct remap *m, const char *image,
 	if (!r) {
 		r = fill_blocks(&f, &b, good);
 		if (r)
-			r = fail(RC_FAILED, "%s: writing failed: %s; 'dmremap status' says how the spare is, and the same command does the rest", m->name,
+			r = fail(RC_FAILED, "%s: writing failed: %s; what was filled now may be lost, also where it can be read. 'dmremap status' says how the spare is", m->name,
 				 strerror(-r));
 		printf("%s: %llu sectors filled from the image; %llu could be read after all, %llu are not in the image\n",
 		       m->name, ULL(f.filled), ULL(f.readable),
@@ -252,6 +283,7 @@ static int fill(const struct remap *m, const char *image,
 		r = fail(RC_INTERRUPTED, "interrupted; the same command does the rest");
 	free(b.b);
 	free(f.buf);
+	ranges_free(&f.at);
 	if (f.dev >= 0)
 		close(f.dev);
 	close(f.image);
@@ -315,7 +347,8 @@ static int import(struct args *a)
 		goto out;
 	}
 	if (!r)
-		r = blocks_act(m.name, opt(a, "mark") ? "mark_bad" : "remap",
+		r = blocks_lock(&m, &k, "act") ?:
+		    blocks_act(m.name, opt(a, "mark") ? "mark_bad" : "remap",
 			       &blocks, &t);
 	if (!r && (l.bad.nr || !image))
 		printf(opt(a, "mark") ?

@@ -80,7 +80,7 @@ static int make_plan(struct args *a, struct plan *p)
 	    remap_get(a->arg[0], &p->m) ?: blocks_status(p->m.name, &p->k) ?:
 	    device_get(a->arg[1], false, &p->spare);
 	if (!r && !opt(a, "dry-run"))
-		r = blocks_lock(&p->m, &p->k);
+		r = blocks_lock(&p->m, &p->k, "move");
 	if (r)
 		return r;
 	if (p->m.suspended)

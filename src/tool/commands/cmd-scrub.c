@@ -58,7 +58,7 @@ static void read_chunk(struct scrub *s, u64 sector, size_t size)
 }
 
 static int scrub_range(struct scrub *s, const struct remap *m,
-		       const char *uuid, u64 *at, u64 end, bool whole)
+		       const char *key, u64 *at, u64 end, bool whole)
 {
 	double saved = now_seconds();
 	struct progress p;
@@ -76,7 +76,7 @@ static int scrub_range(struct scrub *s, const struct remap *m,
 			 ULL(s->unreadable));
 		progress_at(&p, *at, extra);
 		if (whole && now_seconds() - saved > 5) {
-			state_write("scrub", uuid, *at);
+			state_write("scrub", key, &(struct state){ *at, 0 });
 			saved = now_seconds();
 		}
 	}
@@ -89,9 +89,12 @@ static int scrub_range(struct scrub *s, const struct remap *m,
 
 static int open_device(const struct remap *m, struct scrub *s)
 {
-	char path[DM_NAME + 16];
+	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "/dev/mapper/%s", m->name);
+	/* The node of a name with blanks is called otherwise. */
+	if (device_name(m->devno, path, sizeof(path)))
+		return fail(RC_FAILED, "%s has no node in /dev; 'dmsetup mknodes' makes one",
+			    m->name);
 	s->fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (s->fd < 0)
 		return fail(RC_FAILED, "cannot open %s: %s", path,
@@ -107,19 +110,21 @@ static int run(struct args *a)
 	struct scrub s = { .fd = -1 };
 	struct remap m;
 	u64 start, count, at;
+	char key[128];
 	bool whole = a->nr < 2;
 	int r;
 
 	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &before) ?:
 	    range_arg(&m, whole ? NULL : a->arg[1], &start, &count) ?:
-	    open_device(&m, &s);
+	    blocks_lock(&m, &before, "scrub") ?: open_device(&m, &s);
 	if (r)
 		goto out;
+	state_key(key, sizeof(key), before.uuid, before.identity, NULL);
 	at = start & ~7ULL;
 	if (whole && opt(a, "restart"))
-		state_clear("scrub", before.uuid);
+		state_clear("scrub", key);
 	if (whole) {
-		at = min(state_read("scrub", before.uuid) & ~7ULL, m.sectors);
+		at = min(state_read("scrub", key).position & ~7ULL, m.sectors);
 		if (at)
 			note("going on from sector %llu, where the last scrub was interrupted (--restart begins anew)",
 			     ULL(at));
@@ -128,14 +133,14 @@ static int run(struct args *a)
 		syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
 			IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
 	catch_signals();
-	r = scrub_range(&s, &m, before.uuid, &at, start + count, whole);
+	r = scrub_range(&s, &m, key, &at, start + count, whole);
 	if (!r && interrupted()) {
 		if (whole)
-			state_write("scrub", before.uuid, at);
+			state_write("scrub", key, &(struct state){ at, 0 });
 		r = fail(RC_INTERRUPTED, "interrupted at sector %llu of %llu; 'dmremap scrub %s' goes on there",
 			 ULL(at), ULL(start + count), m.name);
 	} else if (!r && whole) {
-		state_clear("scrub", before.uuid);
+		state_clear("scrub", key);
 	}
 	if (!r && !blocks_status(m.name, &after))
 		printf("%s: %s read; %llu blocks unreadable (%llu known bad blocks now, %llu before), %llu blocks rescued to the spare\n",
@@ -143,9 +148,11 @@ static int run(struct args *a)
 		       ULL(after.known_bad), ULL(before.known_bad),
 		       ULL(after.rescued - min(after.rescued,
 					       before.rescued)));
-	if (!r && s.unreadable)
+	if (!r && s.unreadable) {
 		printf("'dmremap whose %s --all' says which files they belong to\n",
 		       m.name);
+		r = RC_PARTLY;
+	}
 out:
 	if (s.fd >= 0)
 		close(s.fd);

@@ -4,13 +4,12 @@
  */
 #include "devices/blocks.h"
 #include "devices/layers.h"
-#include "lists/ranges.h"
+#include "devices/owners.h"
+#include "offline.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
@@ -179,131 +178,92 @@ static int find(struct args *a)
  * Whose
  *--------------------------------------------------------------------
  */
-static struct {
-	dev_t to;
-	struct ranges want;	/* tidied */
-	struct ranges owned;
-	const char *path;
-	u64 files;
-	bool hit;
-	char obstacle[256];
-} whose;
+enum form { TEXT, NAMES, NAMES_NUL, JSON };
 
-static void owner_piece(void *arg, u64 sector, u64 count, u64 offset)
+struct telling {
+	enum form form;
+	char *last;		/* path that was named last */
+	struct json_object *list;
+	u64 unknown;		/* sectors */
+};
+
+/* Bytes that are no UTF-8 cannot be in JSON: then they are given in hexadecimal, too. */
+static void add_path(struct json_object *j, const char *path)
 {
-	size_t i;
+	size_t i, n = strlen(path);
+	char *hex;
 
-	(void)arg;
-	for (i = ranges_after(&whose.want, sector); i < whose.want.nr &&
-	     whose.want.r[i].start < sector + count; i++) {
-		const struct range *w = &whose.want.r[i];
-		u64 from = max(w->start, sector);
-		u64 end = min(w->start + w->count, sector + count);
+	add_str(j, "path", utf8_ok(path) ? path : plain(path));
+	if (utf8_ok(path))
+		return;
+	hex = calloc(n + 1, 2);
+	for (i = 0; hex && i < n; i++)
+		sprintf(hex + 2 * i, "%02x", (u8)path[i]);
+	add_str(j, "path_bytes", hex ?: "");
+	free(hex);
+}
 
-		ranges_add(&whose.owned, from, end - from);
-		printf("sectors %llu to %llu: %s, bytes %llu to %llu\n",
-		       ULL(from), ULL(end - 1), whose.path,
-		       ULL((offset + from - sector) << 9),
-		       ULL(((offset + end - sector) << 9) - 1));
+static void tell_json(struct telling *t, const struct owner *o)
+{
+	struct json_object *j = json_object_new_object();
+
+	add_u64(j, "sector", o->start);
+	add_u64(j, "sectors", o->count);
+	add_str(j, "owner", owner_kinds[o->kind]);
+	if (o->kind == OWNER_FILE) {
+		add_path(j, o->path);
+		add_u64(j, "offset", o->offset << 9);
 	}
+	json_object_array_add(t->list, j);
 }
 
-static int look_at_file(const char *path, const struct stat *st, int type,
-			struct FTW *ftw)
+static void tell_name(struct telling *t, const struct owner *o)
 {
-	char obstacle[256] = "";
-	int fd;
-
-	(void)ftw;
-	if (interrupted())
-		return 1;
-	if (type != FTW_F || !S_ISREG(st->st_mode) || !st->st_blocks)
-		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return 0;
-	whose.path = path;
-	whose.files++;
-	layers_file(fd, whose.to, owner_piece, NULL, obstacle,
-		    sizeof(obstacle));
-	if (obstacle[0])
-		strscpy(whose.obstacle, obstacle, sizeof(whose.obstacle));
-	close(fd);
-	return 0;
+	if (o->kind != OWNER_FILE || (t->last && !strcmp(t->last, o->path)))
+		return;
+	free(t->last);
+	t->last = strdup(o->path);
+	if (t->form == NAMES)
+		puts(plain(o->path));
+	else
+		fwrite(o->path, strlen(o->path) + 1, 1, stdout);
 }
 
-/* mountinfo writes a space as \040. */
-static void unescape(char *s)
+static void tell_text(const struct owner *o)
 {
-	char *to = s;
+	static const char *const what[NR_OWNER_KINDS] = {
+		[OWNER_METADATA] = "metadata of the file system",
+		[OWNER_FREE] = "free, nobody's",
+		[OWNER_USED] = "in use, by no file that was found (metadata of files, or one that was deleted while it is open)",
+		[OWNER_UNKNOWN] = "no file (metadata of the file system, or free)",
+	};
 
-	for (; *s; s++, to++) {
-		unsigned int c;
-
-		if (*s == '\\' && sscanf(s + 1, "%3o", &c) == 1) {
-			*to = c;
-			s += 3;
-		} else {
-			*to = *s;
-		}
-	}
-	*to = '\0';
+	printf("sectors %llu to %llu: ", ULL(o->start),
+	       ULL(o->start + o->count - 1));
+	if (o->kind == OWNER_FILE)
+		printf("%s, bytes %llu to %llu\n", plain(o->path),
+		       ULL(o->offset << 9),
+		       ULL(((o->offset + o->count) << 9) - 1));
+	else
+		puts(what[o->kind]);
 }
 
-/* "... - TYPE SOURCE OPTIONS": is SOURCE a block device? */
-static bool mount_source(const char *line, struct stat *st)
+static void tell(void *arg, const struct owner *o)
 {
-	const char *dash = strstr(line, " - ");
-	char source[4096];
+	struct telling *t = arg;
 
-	if (!dash || sscanf(dash, " - %*s %4095s", source) != 1)
-		return false;
-	unescape(source);
-	return !stat(source, st) && S_ISBLK(st->st_mode);
+	if (o->kind == OWNER_UNKNOWN)
+		t->unknown += o->count;
+	if (t->form == JSON)
+		tell_json(t, o);
+	else if (t->form == TEXT)
+		tell_text(o);
+	else
+		tell_name(t, o);
 }
 
-static int walk_mounts(const struct remap *m)
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char line[8192], root[4096], point[4096];
-	unsigned int maj, min;
-	dev_t seen[64];
-	int i, nr = 0;
-
-	while (f && fgets(line, sizeof(line), f) && !interrupted()) {
-		struct statfs fs;
-		struct stat st;
-		dev_t dev;
-
-		if (sscanf(line, "%*d %*d %u:%u %4095s %4095s", &maj, &min,
-			   root, point) != 4)
-			continue;
-		unescape(point);
-		dev = makedev(maj, min);
-		/* btrfs has a device number of its own: ask the source. */
-		if (!maj && mount_source(line, &st)) {
-			dev = st.st_rdev;
-			if (!statfs(point, &fs) && layers_mute((u32)fs.f_type) &&
-			    layers_reach(dev, m->devno))
-				strscpy(whose.obstacle,
-					layers_mute((u32)fs.f_type),
-					sizeof(whose.obstacle));
-			continue;
-		}
-		for (i = 0; i < nr && seen[i] != dev; i++)
-			;
-		if (i < nr || nr == ARRAY_SIZE(seen) || strcmp(root, "/") ||
-		    !layers_reach(dev, m->devno))
-			continue;
-		seen[nr++] = dev;
-		nftw(point, look_at_file, 32, FTW_PHYS | FTW_MOUNT);
-	}
-	if (f)
-		fclose(f);
-	return nr;
-}
-
-static int want_blocks(const struct args *a, const struct remap *m)
+static int want_blocks(const struct args *a, const struct remap *m,
+		       struct ranges *want)
 {
 	struct kblocks b;
 	u64 start, count;
@@ -314,7 +274,7 @@ static int want_blocks(const struct args *a, const struct remap *m)
 		r = range_arg(m, a->arg[n], &start, &count);
 		if (r)
 			return r;
-		ranges_add(&whose.want, start, count);
+		ranges_add(want, start, count);
 	}
 	if (a->nr > 1)
 		return RC_OK;
@@ -325,57 +285,59 @@ static int want_blocks(const struct args *a, const struct remap *m)
 		return r;
 	for (i = 0; i < b.nr; i++)
 		if (opt(a, "remapped"))
-			ranges_add(&whose.want, b.b[i].sector, b.b[i].sectors);
+			ranges_add(want, b.b[i].sector, b.b[i].sectors);
 		else
-			ranges_add_mask(&whose.want, b.b[i].sector,
+			ranges_add_mask(want, b.b[i].sector,
 					kblock_unsafe(&b.b[i]));
 	free(b.b);
 	return RC_OK;
 }
 
+static int ask_owners(const struct remap *m, const struct ranges *want,
+		      struct telling *t)
+{
+	struct owners_sum sum;
+	int r;
+
+	catch_signals();
+	r = owners_find(m->devno, want, NULL, tell, t, &sum);
+	if (r)
+		return r;
+	if (sum.obstacle[0])
+		return fail(RC_REFUSED, "cannot follow files through %s",
+			    sum.obstacle);
+	if (!sum.mounts)
+		return fail(RC_REFUSED, "no file system on %s is mounted; mount it (read-only will do) and ask again (of a ZFS pool, 'zpool status -v' tells)",
+			    m->name);
+	if (sum.skipped)
+		return fail(RC_PARTLY, "%llu files or folders could not be read, so what they own is not named",
+			    ULL(sum.skipped));
+	return RC_OK;
+}
+
 static int whose_cmd(struct args *a)
 {
+	struct telling t = {
+		.form = opt(a, "json") ? JSON : opt(a, "null") ? NAMES_NUL :
+			opt(a, "names") ? NAMES : TEXT,
+	};
+	struct ranges want = { 0 };
 	struct remap m;
-	int mounts, r;
-	size_t i;
+	int r;
 
-	memset(&whose, 0, sizeof(whose));
-	r = remap_get(a->arg[0], &m) ?: want_blocks(a, &m);
-	if (r)
-		goto out;
-	ranges_tidy(&whose.want);
-	r = ranges_whole(&whose.want);
-	if (r)
-		goto out;
-	if (!whose.want.nr) {
+	r = remap_get(a->arg[0], &m) ?: want_blocks(a, &m, &want);
+	ranges_tidy(&want);
+	r = r ?: ranges_whole(&want);
+	if (!r && t.form == JSON)
+		t.list = json_object_new_array();
+	if (!r && want.nr)
+		r = ask_owners(&m, &want, &t);
+	else if (!r && t.form == TEXT)
 		printf("%s: no block is known bad or lost\n", m.name);
-		goto out;
-	}
-	whose.to = m.devno;
-	catch_signals();
-	mounts = walk_mounts(&m);
-	ranges_tidy(&whose.owned);
-	if (interrupted())
-		r = fail(RC_INTERRUPTED, "interrupted after %llu files",
-			 ULL(whose.files));
-	else if (whose.obstacle[0])
-		r = fail(RC_REFUSED, "cannot follow files through %s",
-			 whose.obstacle);
-	else if (!mounts)
-		r = fail(RC_REFUSED, "no file system on %s is mounted; mount it (read-only will do) and ask again (of a ZFS pool, 'zpool status -v' tells)",
-			 m.name);
-	else
-		r = ranges_whole(&whose.owned);
-	for (i = 0; !r && i < whose.want.nr; i++) {
-		const struct range *w = &whose.want.r[i];
-
-		if (!ranges_touch(&whose.owned, w->start, w->count))
-			printf("sectors %llu to %llu: no file (metadata of the file system, or free)\n",
-			       ULL(w->start), ULL(w->start + w->count - 1));
-	}
-out:
-	ranges_free(&whose.want);
-	ranges_free(&whose.owned);
+	if (t.list)
+		print_json(t.list, stdout);
+	ranges_free(&want);
+	free(t.last);
 	return r;
 }
 
@@ -396,10 +358,13 @@ const struct command cmd_whose = {
 	.group = "Looking",
 	.synopsis = "NAME [RANGE...]",
 	.summary = "which files own these sectors",
-	.text = "Goes through all files of the file systems that are mounted from the device and names those which own the sectors: what to restore from a backup. Layers between are followed as by find --file.",
-	.examples = "  dmremap whose data --all\n  dmremap whose data 123456 200000+8\n",
+	.text = "Goes through all files and folders of the file systems that are mounted from the device and names those which own the sectors: what to restore from a backup. Of the other sectors it says whether they are metadata, free, or in use without a name, as far as the file system tells (ext4 and XFS do). Layers between are followed as by find --file. In the text, control characters of names are written as \\\\ooo.",
+	.examples = "  dmremap whose data --all\n  dmremap whose data 123456 200000+8\n  dmremap whose data --all --null | xargs -0 ls -l\n",
 	.min_args = 1, .max_args = -1,
 	.run = whose_cmd,
 	.opts = { { "all", NULL, "all sectors that are known bad or lost" },
-		{ "remapped", NULL, "also blocks whose data is safe on the spare" } },
+		{ "remapped", NULL, "also blocks whose data is safe on the spare" },
+		{ "names", NULL, "the names of files alone" },
+		{ "null", NULL, "the same, as they are, each followed by a zero byte" },
+		{ "json", NULL, "an array of pieces, as JSON" } },
 };

@@ -26,19 +26,26 @@ int blocks_status(const char *name, struct kstat *k)
 	return r;
 }
 
+static const char *who_holds(const char *work)
+{
+	return !strcmp(work, "move") ? "replace', 'detach' or 'grow" :
+	       !strcmp(work, "act") ? "evacuate', 'release', 'retest' or 'import" :
+	       work;
+}
+
 /* A name in a table of the kernel's: no file can be left behind. */
-int blocks_lock(const struct remap *m, const struct kstat *k)
+int blocks_lock(const struct remap *m, const struct kstat *k, const char *work)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "dmremap/%s",
-		 k->uuid);
+	snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "dmremap/%s/%s",
+		 k->uuid, work);
 	if (fd < 0 || !bind(fd, (struct sockaddr *)&name, sizeof(name)))
 		return RC_OK;
 	close(fd);
-	return fail(RC_REFUSED, "another 'dmremap replace' or 'detach' of %s is under way; wait for it, or interrupt it",
-		    m->name);
+	return fail(RC_REFUSED, "another 'dmremap %s' of %s is under way; wait for it, or interrupt it",
+		    who_holds(work), m->name);
 }
 
 int blocks_range(const char *name, u64 start, u64 count, struct kblocks *b)

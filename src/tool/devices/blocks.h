@@ -15,11 +15,18 @@ int blocks_list(const char *name, struct kblocks *b);
 int blocks_range(const char *name, u64 start, u64 count, struct kblocks *b);
 int blocks_status(const char *name, struct kstat *k);
 
-/*
- * Until this program ends, no other dmremap moves what this spare holds: two
- * would take each other's notes of what was written away. RC_OK or RC_REFUSED.
+/**
+ * blocks_lock() - no two works of one kind on one device
+ * @m: the device
+ * @k: its status
+ * @work: "move" (replace, detach, grow: two would take each other's notes of what was
+ *	written away), "act" (evacuate, release, retest, import) or "scrub"
+ *
+ * Holds until this program ends.
+ *
+ * Return: RC_OK, or RC_REFUSED with a message.
  */
-int blocks_lock(const struct remap *m, const struct kstat *k);
+int blocks_lock(const struct remap *m, const struct kstat *k, const char *work);
 
 /* "remapped", "known bad", or how much of it is what. */
 const char *block_state(const struct kblock *b);

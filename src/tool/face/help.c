@@ -26,10 +26,10 @@ static const char words[] =
 
 /* For each command but those whose text tells it. */
 static const char exit_status[] =
-	"0 done, 1 wrong command line, 2 refused, 3 failed, 4 not confirmed, 5 interrupted.";
+	"0 done, 1 wrong command line, 2 refused, 3 failed, 4 not confirmed, 5 interrupted, 6 done in part.";
 
 static const char exits[] =
-	"0: done. 1: the command line is wrong. 2: refused: a device, a file or a state is not as required. 3: the kernel or a device failed. 4: not confirmed. 5: interrupted; the same command takes the work up again. In the cases 1, 2 and 4 nothing was changed. status and check: 0 fine, 1 attention, 2 critical (check: 1 repairable, 2 not repairable), 3 cannot tell.";
+	"0: done. 1: the command line is wrong. 2: refused: a device, a file or a state is not as required. 3: the kernel or a device failed. 4: not confirmed. 5: interrupted; the same command takes the work up again. 6: done, but for what the output names: blocks that could not be read (scrub, evacuate), are still bad (retest) or must stay on the spare (release), files that could not be looked at (whose), a spare that had to be kept (detach --to). 3 also when the output could not be written. In the cases 1, 2 and 4 nothing was changed. status and check: 0 fine, 1 attention, 2 critical (check: 1 repairable, 2 not repairable), 3 cannot tell.";
 
 static const char lvm[] =
 	"A physical volume on the main device can be seen twice: there, and through the dm-remap. LVM must not take the first: it would read old data, and 'open' and 'assemble' refuse a main device that is in use. Nor has it any business on the spare. In lvm.conf(5), reject both by names that last:";

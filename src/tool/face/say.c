@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
+#include <wctype.h>
 
 /* Names that people gave may hold anything: it stays one line. */
 static void one_line(char *s)
@@ -14,6 +16,73 @@ static void one_line(char *s)
 	for (; *s; s++)
 		if ((unsigned char)*s < ' ' || *s == 0x7f)
 			*s = '?';
+}
+
+/* Marks that change the direction of what follows can make a name lie. */
+static bool turns_text(wchar_t c)
+{
+	return c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
+const char *plain(const char *s)
+{
+	static char *kept[4];
+	static unsigned int nr;
+	char *p, *to = calloc(4, strlen(s) + 1);
+	mbstate_t state = { 0 };
+	size_t n, i, left = strlen(s);
+	wchar_t c;
+
+	if (!to)
+		return "?";
+	free(kept[nr % 4]);
+	p = kept[nr++ % 4] = to;
+	for (; left; s += n, left -= n) {
+		n = mbrtowc(&c, s, left, &state);
+		if (n == (size_t)-1 || n == (size_t)-2) {
+			memset(&state, 0, sizeof(state));
+			n = 1;
+			c = L'\0';
+		}
+		if (*s == '\\') {
+			p = stpcpy(p, "\\\\");
+		} else if (iswprint(c) && !turns_text(c)) {
+			p = mempcpy(p, s, n);
+		} else {
+			for (i = 0; i < n; i++)
+				p += sprintf(p, "\\%03o", (u8)s[i]);
+		}
+	}
+	*p = '\0';
+	return to;
+}
+
+bool utf8_ok(const char *s)
+{
+	const u8 *p = (const u8 *)s;
+	int more;
+	u32 c;
+
+	while (*p) {
+		c = *p++;
+		more = c < 0x80 ? 0 : c >> 5 == 6 ? 1 : c >> 4 == 14 ? 2 :
+		       c >> 3 == 30 ? 3 : -1;
+		if (more < 0)
+			return false;
+		c &= more ? 0x3f >> more : 0x7f;
+		for (int i = more; i; i--, p++) {
+			if ((*p & 0xc0) != 0x80)
+				return false;
+			c = c << 6 | (*p & 0x3f);
+		}
+		/* Neither longer than needed, nor half a pair, nor too large. */
+		if ((more == 1 && c < 0x80) || (more == 2 && c < 0x800) ||
+		    (more == 3 && c < 0x10000) || c > 0x10ffff ||
+		    (c >= 0xd800 && c < 0xe000))
+			return false;
+	}
+	return true;
 }
 
 int fail(int rc, const char *fmt, ...)
@@ -32,13 +101,15 @@ int fail(int rc, const char *fmt, ...)
 
 void note(const char *fmt, ...)
 {
+	char text[2 * PATH_MAX];
 	va_list ap;
 
 	fflush(stdout);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	one_line(text);
+	fprintf(stderr, "%s\n", text);
 }
 
 void would(const char *fmt, ...)
@@ -51,20 +122,32 @@ void would(const char *fmt, ...)
 	putchar('\n');
 }
 
-int confirm(bool yes, const char *question)
+int confirm_rest(bool yes, const char *question, const char *declined)
 {
 	char line[64];
 
 	if (yes)
 		return RC_OK;
 	if (!isatty(STDIN_FILENO))
-		return fail(RC_DECLINED, "nobody to ask: standard input is no terminal; give --yes if you are sure. Nothing was changed");
+		return fail(RC_DECLINED, "nobody to ask: standard input is no terminal; give --yes if you are sure. %s",
+			    declined);
 	fprintf(stderr, "%s\nAre you sure? (Type 'yes' in capital letters): ",
 		question);
 	fflush(stderr);
-	if (!fgets(line, sizeof(line), stdin) || strcmp(line, "YES\n"))
-		return fail(RC_DECLINED, "not confirmed; nothing was changed");
-	return RC_OK;
+	if (!fgets(line, sizeof(line), stdin))
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	if (!strcmp(line, "YES"))
+		return RC_OK;
+	return strcasecmp(line, "yes") ?
+	       fail(RC_DECLINED, "not confirmed. %s", declined) :
+	       fail(RC_DECLINED, "'%s' is not YES in capital letters. %s", line,
+		    declined);
+}
+
+int confirm(bool yes, const char *question)
+{
+	return confirm_rest(yes, question, "Nothing was changed");
 }
 
 const char *opt(const struct args *a, const char *name)
@@ -259,16 +342,29 @@ int output_begin(struct output *o, const char *path)
 	return RC_OK;
 }
 
+int output_check(void)
+{
+	static bool told;
+	int e = 0;
+
+	if (ferror(stdout))
+		/* Nobody knows any more what it was, but it will be the same again. */
+		e = write(STDOUT_FILENO, "", 1) < 0 ? errno : EIO;
+	if (fflush(stdout) && !e)
+		e = errno;
+	if (!e || told)
+		return e ? RC_FAILED : RC_OK;
+	told = true;
+	/* Whoever reads no further knows. */
+	return e == EPIPE ? RC_FAILED : fail(RC_FAILED, "cannot write the output: %s", strerror(e));
+}
+
 int output_end(struct output *o, bool ok)
 {
 	int e = 0;
 
-	if (o->f == stdout) {
-		if (fflush(stdout) || ferror(stdout))
-			return fail(RC_FAILED, "cannot write the output: %s",
-				    strerror(errno));
-		return RC_OK;
-	}
+	if (o->f == stdout)
+		return output_check();
 	/* Nobody knows any more what it was, but it will be the same again. */
 	if (ferror(o->f))
 		e = write(fileno(o->f), "", 1) < 0 ? errno : EIO;

@@ -16,6 +16,7 @@ enum rc {
 	RC_FAILED = 3,		/* the kernel or a device failed */
 	RC_DECLINED = 4,	/* the person said no */
 	RC_INTERRUPTED = 5,	/* stopped half-way; can be taken up again */
+	RC_PARTLY = 6,		/* done, but for what the output names */
 };
 
 /* For status and check: what a monitor wants to know. */
@@ -72,8 +73,22 @@ int fail(int rc, const char *fmt, ...);
 __printf(1, 2)
 void note(const char *fmt, ...);
 
+/*
+ * A name that others gave, as it can be shown: control characters, what turns the
+ * direction of writing, and what is no character here as \ooo, a backslash as
+ * \\. The result lives until the fourth next call.
+ */
+const char *plain(const char *s);
+/* Is it UTF-8, whatever the locale? */
+bool utf8_ok(const char *s);
+
+/* Has all that was printed been written? RC_FAILED with a message, if not. */
+int output_check(void);
+
 /* Ask for YES, unless @yes. Return: RC_OK or RC_DECLINED. */
 int confirm(bool yes, const char *question);
+/* The same, when something was done already: @declined says what is so now. */
+int confirm_rest(bool yes, const char *question, const char *declined);
 
 /* Printed instead of being done, for --dry-run. */
 __printf(1, 2)
