@@ -30,7 +30,6 @@ struct completion { int done; };
 typedef struct { int counter; } atomic_t;
 typedef struct { int held; } spinlock_t;
 typedef struct { int nr; } wait_queue_head_t;
-typedef struct { int counter; } atomic_t;
 #define wake_up(w)		((void)(w))
 #define this_cpu_inc(x)		((void)(x))
 #define __this_cpu_inc(x)	((void)(x))
