@@ -185,4 +185,11 @@ JSON
 	refused 2 'JSON' dmremap advise $M/lab-main --smart-json /etc/passwd
 	truncate -s 4T big
 	[ "$(dmremap advise big --smart-json smart.json --json | jq .spare_sectors)" -gt 8388608 ]
+	# Who has a spare is not told to create one: given the disk, or the pair.
+	expect 0 'next: dmremap create' dmremap advise $M/lab-main --smart-json smart.json
+	dmremap create lab $M/lab-main $M/lab-spare --yes >/dev/null
+	expect 0 "main device of 'lab' already" dmremap advise $M/lab-main --smart-json smart.json
+	expect 0 "main device of 'lab' already" dmremap advise $M/lab --smart-json smart.json
+	dmremap close lab
+	expect 0 'has a spare already' dmremap advise $M/lab-main --smart-json smart.json
 }

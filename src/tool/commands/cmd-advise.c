@@ -2,11 +2,16 @@
 /*
  * dmremap advise: how large a spare?
  */
+#include "devices/blocks.h"
+#include "lists/health.h"
+#include "lists/list.h"
 #include "offline.h"
+#include "pairing/pairing.h"
 
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
@@ -15,15 +20,23 @@
 
 extern char **environ;
 
-struct smart {
-	bool known, failing;
-	u64 reallocated, pending, uncorrectable, media_errors, percentage_used;
+struct advice {
+	struct device d;
+	struct drive_health h, before;
+	bool have_before;
+	u64 base, trouble, size;	/* sectors */
+	/* The pair that the disk is in: its name, or "" */
+	char pair[DM_NAME];
+	bool open;
+	struct kstat k;			/* if it is open */
+	double a_day;			/* new bad sectors; < 0: not known */
+	const char *rate_from;
 };
 
 /* smartctl's exit status has bits for the disk's health: not looked at. */
 static struct json_object *ask_smartctl(const char *path)
 {
-	char *argv[] = { "smartctl", "--json", "-a", "--", (char *)path, NULL };
+	char *argv[] = { "smartctl", "--json", "-x", "--", (char *)path, NULL };
 	struct json_object *o = NULL;
 	posix_spawn_file_actions_t fa;
 	int fds[2], status;
@@ -48,55 +61,25 @@ static struct json_object *ask_smartctl(const char *path)
 	return o;
 }
 
-static struct json_object *at(struct json_object *o, const char *key)
+/* @file: what --smart-json or --since names. */
+static int read_report(const char *file, const struct device *d,
+		       struct drive_health *h)
 {
-	struct json_object *x = NULL;
+	struct json_object *o = json_object_from_file(file);
+	bool ok = o && health_read(o, h);
 
-	json_object_object_get_ex(o, key, &x);
-	return x;
-}
-
-static u64 number(struct json_object *o, const char *key)
-{
-	int64_t v = json_object_get_int64(at(o, key));
-
-	return v > 0 ? v : 0;
-}
-
-static void read_smart(struct json_object *o, struct smart *s)
-{
-	struct json_object *table, *nvme, *status;
-	size_t i;
-
-	status = at(o, "smart_status");
-	if (status && at(status, "passed")) {
-		s->known = true;
-		s->failing = !json_object_get_boolean(at(status, "passed"));
-	}
-	table = at(at(o, "ata_smart_attributes"), "table");
-	for (i = 0; json_object_is_type(table, json_type_array) &&
-	     i < json_object_array_length(table); i++) {
-		struct json_object *e = json_object_array_get_idx(table, i);
-		u64 raw = number(at(e, "raw"), "value");
-
-		s->known = true;
-		/* Some drives pack more into the upper bytes. */
-		switch (number(e, "id")) {
-		case 5: s->reallocated = raw & U32_MAX; break;
-		case 197: s->pending = raw & U32_MAX; break;
-		case 198: s->uncorrectable = raw & U32_MAX; break;
-		}
-	}
-	nvme = at(o, "nvme_smart_health_information_log");
-	if (nvme) {
-		s->known = true;
-		s->media_errors = number(nvme, "media_errors");
-		s->percentage_used = number(nvme, "percentage_used");
-	}
-	if (at(o, "scsi_grown_defect_list")) {
-		s->known = true;
-		s->reallocated = number(o, "scsi_grown_defect_list");
-	}
+	json_object_put(o);
+	if (!o)
+		return fail(RC_REFUSED, "%s is not readable as JSON; make it with 'smartctl --json -x'",
+			    file);
+	if (!ok)
+		return fail(RC_REFUSED, "%s is JSON, but neither smartctl's nor that of 'nvme smart-log'; make it with 'smartctl --json -x'",
+			    file);
+	if (h->serial[0] && d->serial[0] &&
+	    !list_same_name(h->serial, d->serial))
+		note("dmremap: %s is of the drive with the serial number %s; that of %s is %s",
+		     file, h->serial, d->path, d->serial);
+	return RC_OK;
 }
 
 static u64 round_nicely(u64 sectors)
@@ -107,71 +90,207 @@ static u64 round_nicely(u64 sectors)
 	return DIV_ROUND_UP(sectors, unit) * unit;
 }
 
-static int run(struct args *a)
+/*
+ * The pair that the disk is in already. Given the pair's own device, the advice
+ * is about its main device.
+ */
+static void find_pair(struct advice *v)
 {
-	const char *file = opt(a, "smart-json");
-	struct json_object *o;
-	struct smart s = { 0 };
-	u64 base, trouble, size, sectors;
-	struct device d;
-	int r;
+	struct candidates all = { 0 };
+	struct remap *list = NULL;
+	int i, nr;
 
-	r = device_get(a->arg[0], true, &d);
-	if (r)
-		return r;
-	o = file ? json_object_from_file(file) : ask_smartctl(d.path);
-	if (file && !o)
-		return fail(RC_REFUSED, "%s is not readable as JSON; make it with 'smartctl --json -a'",
-			    file);
-	if (o)
-		read_smart(o, &s);
-	json_object_put(o);
-
-	base = min(max(d.sectors / 1000, 64 * MIB), 16 * GIB);
-	sectors = s.reallocated + s.pending + s.uncorrectable + s.media_errors;
-	trouble = min(sectors, (u64)1 << 30) * MIB;
-	size = round_nicely(min(max(base, trouble), max(d.sectors / 10,
-							64 * MIB)));
-	if (opt(a, "json")) {
-		o = json_object_new_object();
-		add_str(o, "device", d.path);
-		add_u64(o, "spare_sectors", size);
-		json_object_object_add(o, "smart_known",
-				       json_object_new_boolean(s.known));
-		json_object_object_add(o, "failing",
-				       json_object_new_boolean(s.failing));
-		add_u64(o, "reallocated", s.reallocated);
-		add_u64(o, "pending", s.pending);
-		add_u64(o, "uncorrectable", s.uncorrectable);
-		add_u64(o, "media_errors", s.media_errors);
-		return print_json(o, stdout);
+	if (!v->d.is_block || geteuid())
+		return;
+	if (!access("/dev/mapper/control", F_OK) && !remap_list(&list, &nr)) {
+		for (i = 0; i < nr && !v->pair[0]; i++) {
+			if (list[i].main != v->d.devno &&
+			    list[i].devno != v->d.devno)
+				continue;
+			strscpy(v->pair, list[i].name, sizeof(v->pair));
+			v->open = !blocks_status(v->pair, &v->k);
+			if (list[i].devno == v->d.devno)
+				device_get(list[i].main_path, false, &v->d);
+		}
+		free(list);
 	}
-	printf("%s\n", device_describe(&d));
-	printf("a spare of %s (%llu sectors), room for some %llu bad blocks\n\nbecause\n",
-	       human_size(size), ULL(size), ULL(size / 8));
-	printf("  a thousandth of the disk, from 64 MiB to 16 GiB, is %s\n",
-	       human_size(base));
-	if (s.known && sectors)
+	if (v->pair[0] || candidates_find(&all, false))
+		return;
+	for (i = 0; i < all.nr && !v->pair[0]; i++)
+		if (all.c[i]->nr_mains == 1 &&
+		    all.c[i]->main.devno == v->d.devno &&
+		    !all.c[i]->open_as[0])
+			strscpy(v->pair, candidate_name(all.c[i]),
+				sizeof(v->pair));
+	candidates_free(&all);
+}
+
+/* Blocks that the spare still has room for. */
+static u64 room(const struct advice *v)
+{
+	return v->open ? v->k.slots_free : v->size / 8;
+}
+
+/* When it is full at this rate: seconds of the epoch; 0: not in ten years. */
+static time_t full_at(const struct advice *v)
+{
+	double days = v->a_day > 0 ? room(v) / v->a_day : 1e9;
+
+	return days < 3652 ? time(NULL) + (time_t)(days * 86400) : 0;
+}
+
+static const char *date(time_t t)
+{
+	static char s[16];
+
+	strftime(s, sizeof(s), "%Y-%m-%d", localtime(&t));
+	return s;
+}
+
+static int as_json(const struct advice *v)
+{
+	struct json_object *o = json_object_new_object();
+	const struct drive_health *h = &v->h;
+
+	add_str(o, "device", v->d.path);
+	add_u64(o, "spare_sectors", v->size);
+	json_object_object_add(o, "smart_known",
+			       json_object_new_boolean(h->known));
+	json_object_object_add(o, "failing",
+			       json_object_new_boolean(h->failing));
+	add_u64(o, "reallocated", h->reallocated);
+	add_u64(o, "pending", h->pending);
+	add_u64(o, "uncorrectable", h->uncorrectable);
+	add_u64(o, "media_errors", h->media_errors);
+	add_u64(o, "uncorrected_errors", h->uncorrected_errors);
+	add_u64(o, "percentage_used", h->percentage_used);
+	add_u64(o, "power_on_hours", h->hours);
+	add_str(o, "smartctl_says", h->says);
+	add_str(o, "pair", v->pair);
+	json_object_object_add(o, "new_bad_sectors_a_day", v->a_day < 0 ?
+			       NULL : json_object_new_double(v->a_day));
+	json_object_object_add(o, "spare_full", v->a_day > 0 && full_at(v) ?
+			       json_object_new_string(date(full_at(v))) :
+			       NULL);
+	return print_json(o, stdout);
+}
+
+static void say_drive(const struct advice *v)
+{
+	const struct drive_health *h = &v->h;
+
+	if (h->known && health_sectors(h))
 		printf("  the drive reports %llu reallocated, %llu pending, %llu uncorrectable sectors, %llu media errors;\n  with 1 MiB around each of them, since bad sectors come in groups, that is %s\n",
-		       ULL(s.reallocated), ULL(s.pending),
-		       ULL(s.uncorrectable), ULL(s.media_errors),
-		       human_size(trouble));
-	else if (s.known)
+		       ULL(h->reallocated), ULL(h->pending),
+		       ULL(h->uncorrectable), ULL(h->media_errors),
+		       human_size(v->trouble));
+	else if (h->known && h->uncorrected_errors)
+		printf("  the drive names no bad sectors, but has passed on %llu errors that it could not correct\n",
+		       ULL(h->uncorrected_errors));
+	else if (h->known)
 		printf("  the drive reports no bad sectors so far\n");
 	else
 		printf("  the drive's SMART data is not known\n");
-	if (trouble > size)
+	if (h->says[0])
+		printf("  smartctl says: %s\n", h->says);
+	if (v->trouble > v->size)
 		printf("  but more than a tenth of the disk is not worth it\n");
-	if (s.percentage_used >= 100)
+	if (h->hours)
+		printf("  it has been running for %llu hours (%.1f years)\n",
+		       ULL(h->hours), h->hours / 8766.0);
+	if (v->a_day > 0) {
+		printf("  new bad sectors %s: %.3g a day; ", v->rate_from,
+		       v->a_day);
+		if (full_at(v))
+			printf("at this rate, %s is full on %s\n", v->open ?
+			       "the spare" : "such a spare", date(full_at(v)));
+		else
+			printf("at this rate, %s lasts for more than ten years\n",
+			       v->open ? "the spare" : "such a spare");
+	} else if (!v->a_day) {
+		printf("  no new bad sectors %s\n", v->rate_from);
+	}
+}
+
+static void say_next(const struct advice *v)
+{
+	if (v->open)
+		printf("\nnext: it is the main device of '%s' already, whose spare has %llu of %llu slots free: 'dmremap status %s'%s\n",
+		       v->pair, ULL(v->k.slots_free), ULL(v->k.slots_total),
+		       v->pair, v->k.slots_total < v->size / 8 ?
+		       "; 'dmremap grow' or 'dmremap replace' make it larger" :
+		       "");
+	else if (v->pair[0])
+		printf("\nnext: it has a spare already ('%s', which is not open): 'dmremap scan', then 'dmremap open'\n",
+		       v->pair);
+	else
+		printf("\nnext: dmremap create NAME %s SPARE%s\n", v->d.path,
+		       device_in_use(&v->d) ?
+		       "   (the disk is in use now: unmount it first)" : "");
+}
+
+static void as_text(const struct advice *v)
+{
+	u64 sectors = health_sectors(&v->h);
+
+	printf("%s\n", device_describe(&v->d));
+	printf("a spare of %s (%llu sectors), room for some %llu bad blocks\n\nbecause\n",
+	       human_size(v->size), ULL(v->size), ULL(v->size / 8));
+	printf("  a thousandth of the disk, from 64 MiB to 16 GiB, is %s\n",
+	       human_size(v->base));
+	say_drive(v);
+	if (v->h.percentage_used >= 100)
 		printf("\nWARNING: the drive has used up its rated life (%llu %%).\n",
-		       ULL(s.percentage_used));
-	if (s.failing || sectors > 10000)
+		       ULL(v->h.percentage_used));
+	if (v->h.failing || sectors > 10000)
 		printf("\nWARNING: %s Copy what matters now; dm-remap buys time, it does not heal a disk.\n",
-		       s.failing ? "the drive itself says that it is FAILING." :
+		       v->h.failing ? "the drive itself says that it is FAILING." :
 		       "the drive has very many bad sectors.");
-	printf("\nnext: dmremap create NAME %s SPARE%s\n", d.path,
-	       device_in_use(&d) ? "   (the disk is in use now: unmount it first)" : "");
-	return RC_OK;
+	say_next(v);
+}
+
+static int run(struct args *a)
+{
+	const char *file = opt(a, "smart-json"), *since = opt(a, "since");
+	struct advice *v = calloc(1, sizeof(*v));
+	struct json_object *o;
+	int r;
+
+	if (!v)
+		return fail(RC_FAILED, "out of memory");
+	r = device_get(a->arg[0], true, &v->d);
+	if (r)
+		goto out;
+	find_pair(v);
+	if (file) {
+		r = read_report(file, &v->d, &v->h);
+	} else {
+		o = ask_smartctl(v->d.path);
+		if (o)
+			health_read(o, &v->h);
+		json_object_put(o);
+	}
+	if (!r && since) {
+		v->have_before = true;
+		r = read_report(since, &v->d, &v->before);
+	}
+	if (r)
+		goto out;
+	v->a_day = -1;
+	if (!health_rate(&v->h, v->have_before ? &v->before : NULL, &v->a_day,
+			 &v->rate_from))
+		v->a_day = -1;
+	v->base = min(max(v->d.sectors / 1000, 64 * MIB), 16 * GIB);
+	v->trouble = min(health_sectors(&v->h), (u64)1 << 30) * MIB;
+	v->size = round_nicely(min(max(v->base, v->trouble),
+				   max(v->d.sectors / 10, 64 * MIB)));
+	if (opt(a, "json"))
+		r = as_json(v);
+	else
+		as_text(v);
+out:
+	free(v);
+	return r;
 }
 
 const struct command cmd_advise = {
@@ -179,10 +298,11 @@ const struct command cmd_advise = {
 	.group = "Setting up",
 	.synopsis = "MAIN",
 	.summary = "how large a spare does this disk need, and why",
-	.text = "Recommends the size of a spare from the size of the disk and from what the drive says of itself (smartctl), with the reason. Changes nothing.",
-	.examples = "  dmremap advise /dev/sdb\n",
+	.text = "Recommends the size of a spare from the size of the disk and from what the drive says of itself (smartctl), with the reason: how many sectors are bad, how old the drive is, how many become bad in a day, and when the spare will be full at that rate. The rate is that between two reports (--since), else of the defects that the drive has noted the hour of, else the average over its life. Changes nothing.",
+	.examples = "  dmremap advise /dev/sdb\n  smartctl --json -x /dev/sdb >monday.json\n  dmremap advise /dev/sdb --since monday.json\n",
 	.min_args = 1, .max_args = 1,
 	.run = run,
-	.opts = { { "smart-json", "FILE", "use the saved output of 'smartctl --json -a'" },
+	.opts = { { "smart-json", "FILE", "use the saved output of 'smartctl --json -x' or 'nvme smart-log --output-format=json'" },
+		{ "since", "FILE", "an earlier report of the same drive: what is new since" },
 		{ "json", NULL, "print JSON" } },
 };
