@@ -652,12 +652,13 @@ static bool settle_copies(struct dmr_engine *e, const struct dmr_super *sb)
  */
 static bool main_has_changed(struct dmr_engine *e, const struct dmr_super *sb)
 {
-	u32 i, done, n, crc;
+	u32 i, done, n;
+	u64 hash;
 
 	for (i = 0; i < sb->nr_prints; i++) {
 		const struct dmr_print *p = &sb->print[i];
 
-		crc = ~0U;
+		hash = DMR_PRINT_HASH;
 		for (done = 0; done < p->sectors; done += n) {
 			struct dmr_io io = {
 				.dev = DMR_MAIN,
@@ -671,9 +672,9 @@ static bool main_has_changed(struct dmr_engine *e, const struct dmr_super *sb)
 			dmr_env_io(e->env, &io, 1);
 			if (io.status != BLK_STS_OK)
 				break;
-			crc = crc32c(crc, e->buf, n << 9);
+			hash = dmr_print_hash(hash, e->buf, n << 9);
 		}
-		if (done < p->sectors || ~crc == p->crc)
+		if (done < p->sectors || dmr_print_fold(hash) == p->hash)
 			continue;
 		dmr_env_log(e->env, DMR_LOG_ERR,
 			    "the main device was used without its spare: sectors %llu+%u differ from those at the last close",
@@ -685,6 +686,7 @@ static bool main_has_changed(struct dmr_engine *e, const struct dmr_super *sb)
 
 static int accept_change(struct dmr_engine *e)
 {
+	atomic64_set(&e->passed_on, 0);
 	if (!(e->store.sb.main_flags & DMR_MAIN_CHANGED))
 		return 0;
 	if (e->mode != DMR_MODE_RW)

@@ -30,7 +30,7 @@ struct dmr_disk_segment {
 struct dmr_disk_print {
 	__le64 sector;
 	__le32 sectors;
-	__le32 crc;
+	__le32 hash;
 } __packed;
 
 struct dmr_disk_super {
@@ -296,7 +296,7 @@ void dmr_super_encode(const struct dmr_super *sb, unsigned int copy, void *block
 	for (i = 0; i < sb->nr_prints; i++) {
 		d->print[i].sector = cpu_to_le64(sb->print[i].sector);
 		d->print[i].sectors = cpu_to_le32(sb->print[i].sectors);
-		d->print[i].crc = cpu_to_le32(sb->print[i].crc);
+		d->print[i].hash = cpu_to_le32(sb->print[i].hash);
 	}
 	d->nr_segments = cpu_to_le64(sb->layout.nr_segments);
 	for (i = 0; i < sb->layout.nr_segments; i++) {
@@ -333,7 +333,7 @@ static void prints_decode(struct dmr_super *sb, const struct dmr_disk_super *d)
 
 		p->sector = le64_to_cpu(d->print[i].sector);
 		p->sectors = le32_to_cpu(d->print[i].sectors);
-		p->crc = le32_to_cpu(d->print[i].crc);
+		p->hash = le32_to_cpu(d->print[i].hash);
 		if (p->sectors && p->sectors <= DMR_MAX_PRINT_SECTORS &&
 		    p->sector < sb->main_sectors &&
 		    p->sectors <= sb->main_sectors - p->sector)

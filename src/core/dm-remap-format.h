@@ -213,8 +213,28 @@ enum dmr_counter {
 struct dmr_print {
 	u64 sector;
 	u32 sectors;		/* 1 to DMR_MAX_PRINT_SECTORS */
-	u32 crc;		/* CRC32C of them */
+	u32 hash;		/* dmr_print_hash() of them */
 };
+
+#define DMR_PRINT_HASH	0xcbf29ce484222325ULL	/* to begin with */
+
+/*
+ * FNV-1a. No CRC: a superblock that ends in its own CRC32C, as those of ext4, XFS and
+ * btrfs do, has the same one whatever is in it.
+ */
+static inline u64 dmr_print_hash(u64 hash, const void *data, size_t len)
+{
+	const u8 *p = data;
+
+	while (len--)
+		hash = (hash ^ *p++) * 0x100000001b3ULL;
+	return hash;
+}
+
+static inline u32 dmr_print_fold(u64 hash)
+{
+	return hash ^ hash >> 32;
+}
 
 struct dmr_super {
 	u8 uuid[16];

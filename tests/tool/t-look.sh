@@ -26,11 +26,16 @@ t_status() {
 	dmremap status --prometheus --output out.prom
 	grep -q dmremap_slots_free out.prom
 	refused 3 'cannot create' dmremap status --json --output /nonesuch/file
-	# Read-only: critical.
+	# Read-only to its users, since that was asked for.
 	dmremap close lab
 	dmremap open lab $M/lab-spare --read-only >/dev/null
-	expect 2 'mode ro' dmremap status
-	[ "$(dmremap status --json | jq -r '.[0].health')" = critical ]
+	expect 0 'read-only, as was asked' dmremap status
+	[ "$(blockdev --getro $M/lab)" = 1 ]
+	dmremap close lab
+	# A target that was told not to write to the spare, under a device that can be written to
+	dmsetup create lab --table "0 131072 dm-remap $M/lab-main $M/lab-spare 0 1 read_only"
+	expect 1 'mode ro, as was asked' dmremap status
+	[ "$(dmremap status --json | jq -r '.[0].health')" = attention ]
 }
 
 t_status_full() {

@@ -113,7 +113,7 @@ t_assemble_by_identity() {
 	# Again: nothing to do.
 	dmremap assemble
 	dmremap close lab
-	refused 2 "belongs to the main device" dmremap open lab $M/other-main $M/lab-spare
+	refused 2 "is not as the spare has recorded" dmremap open lab $M/other-main $M/lab-spare
 	refused 2 "not all of the named" dmremap assemble nonesuch
 	# The main device is missing.
 	dmsetup remove lab-main

@@ -79,6 +79,26 @@ static void super_round_trip(void **state)
 	assert_int_equal(dmr_block_version(block), DMR_VERSION);
 }
 
+/* The superblocks of file systems end in a CRC32C: the print must see a change there. */
+static void print_of_a_checksummed_block(void **state)
+{
+	u8 block[1024] = { 0 };
+	u32 hash[2], crc;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		block[100] = i;
+		crc = crc32c(~0U, block, sizeof(block) - 4);
+		memcpy(block + sizeof(block) - 4, &crc, 4);
+		hash[i] = dmr_print_fold(dmr_print_hash(DMR_PRINT_HASH, block,
+							sizeof(block)));
+		crc = crc32c(~0U, block, sizeof(block));
+		assert_int_equal(crc, 0);
+	}
+	assert_int_not_equal(hash[0], hash[1]);
+}
+
 /* What an older version left blank, or somebody forged, claims nothing. */
 static void prints_that_make_no_sense(void **state)
 {
@@ -489,6 +509,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crc_is_castagnoli),
 		cmocka_unit_test(super_round_trip),
+		cmocka_unit_test(print_of_a_checksummed_block),
 		cmocka_unit_test(prints_that_make_no_sense),
 		cmocka_unit_test(super_bits),
 		cmocka_unit_test(super_hints),

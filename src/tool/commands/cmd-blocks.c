@@ -186,6 +186,20 @@ static int breaker(struct args *a)
 	return r;
 }
 
+static int accept(struct args *a)
+{
+	struct remap m;
+	struct kstat k;
+	int r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k) ?:
+		remap_message(m.name, NULL, false, "accept_main") ?:
+		blocks_status(m.name, &k);
+
+	if (!r)
+		printf("%s: the main device answers; %s\n", m.name,
+		       "what was told of it before is forgotten");
+	return r;
+}
+
 const struct command cmd_list = {
 	.name = "list",
 	.group = "Looking",
@@ -252,4 +266,15 @@ const struct command cmd_breaker = {
 	.examples = "  dmremap breaker data\n  dmremap breaker data close\n",
 	.min_args = 1, .max_args = 2,
 	.run = breaker,
+};
+
+const struct command cmd_accept = {
+	.name = "accept",
+	.group = "Looking after",
+	.synopsis = "NAME",
+	.summary = "what status told of the main device has been dealt with",
+	.text = "Looks again whether the main device answers, and if so forgets that it was gone, that errors were passed on, and that it was written to without its spare. Nothing else changes: do it when you have found the cause and have checked what is stored there.",
+	.examples = "  dmremap accept data\n",
+	.min_args = 1, .max_args = 1,
+	.run = accept,
 };

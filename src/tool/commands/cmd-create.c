@@ -2,6 +2,7 @@
 /*
  * dmremap create: a new pair of main and spare.
  */
+#include "devices/parts.h"
 #include "pairing/pairing.h"
 
 #define ULL(x)	((unsigned long long)(x))
@@ -120,6 +121,7 @@ static int format(struct plan *p)
 		.area_blocks = p->len / 8,
 		.main_sectors = p->main.sectors,
 		.main_lbs = p->main.lbs,
+		.main_start = p->main.part_start,
 		.identity = p->identity,
 		.label = p->label,
 	};
@@ -179,6 +181,7 @@ static int run(struct args *a)
 	}
 	line = dm_line(0, p->length, "dm-remap", "%s %s %llu%s", p->main.path,
 		       p->spare.path, ULL(p->start), p->features);
+	line->read_only = opt(a, "read-only");
 	if (opt(a, "dry-run")) {
 		if (p->occupied)
 			printf("# %s holds %s, which would be overwritten\n",
@@ -192,7 +195,7 @@ static int run(struct args *a)
 	if (r)
 		goto out;
 	snprintf(uuid, sizeof(uuid), "DMREMAP-%s", p->occupant);
-	r = dm_create(p->name, uuid, line);
+	r = dm_create(p->name, uuid, line) ?: parts_up(p->name);
 	if (r)
 		note("dmremap: the spare has been formatted; 'dmremap open %s %s %s' tries the rest again",
 		     p->name, p->main.path, p->spare.path);

@@ -4,6 +4,7 @@
  */
 #include "devices/blocks.h"
 #include "devices/dm.h"
+#include "devices/fit.h"
 
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
@@ -137,6 +138,13 @@ static void compare(const struct monitor *m, struct watched *w,
 	char why[1200];
 	enum health h = kstat_health(now, w->name, why, sizeof(why));
 
+	if (!old->main_gone != !now->main_gone)
+		tell(m, now->main_gone ? "MainGone" : "MainBack", w->name,
+		     now->main_gone ?
+		     "the main device is gone, or answers nothing" :
+		     "the main device answers again");
+	if (now->main_changed > old->main_changed)
+		tell(m, "MainChanged", w->name, "the main device was written to without its spare");
 	if (strcmp(old->mode, now->mode))
 		tell(m, "ModeChange", w->name, "mode %s, was %s", now->mode,
 		     old->mode);
@@ -198,6 +206,7 @@ static void look(struct monitor *m, const struct args *a)
 					     "status"))
 			continue;
 		if (kstat_parse(&k, reply)) {
+			kstat_look(&k, &list[i]);
 			if (w) {
 				compare(m, w, &k);
 			} else if (m->nr < MAX_WATCHED) {
@@ -294,7 +303,7 @@ const struct command cmd_monitor = {
 	.group = "Looking after",
 	.synopsis = "[NAME...]",
 	.summary = "wait for events; mail, or run a program",
-	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, to syslog, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Events: NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
+	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, to syslog, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Events: MainGone, MainBack, MainChanged, NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
 	.examples = "  dmremap monitor --mail root --syslog\n  dmremap monitor --hook /usr/local/sbin/on-remap --once --test\n",
 	.min_args = 0, .max_args = -1,
 	.run = run,

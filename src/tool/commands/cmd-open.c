@@ -3,7 +3,13 @@
  * dmremap open, close, scan, assemble.
  */
 #include "offline.h"
+#include "devices/blocks.h"
+#include "devices/fit.h"
+#include "devices/parts.h"
 #include "pairing/pairing.h"
+#include "pairing/prints.h"
+
+#include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
 
@@ -29,44 +35,99 @@ static int create_mapping(const struct args *a, const char *name,
 	line = dm_line(0, length, "dm-remap", "%s %s %llu%s", main->path,
 		       spare->path, ULL(sb->spare_start), feat);
 	snprintf(uuid, sizeof(uuid), "DMREMAP-%s", area_uuid(sb->uuid));
+	line->read_only = opt(a, "read-only");
 	if (opt(a, "dry-run"))
 		would_create(name, uuid, line);
 	else
-		r = dm_create(name, uuid, line);
+		r = dm_create(name, uuid, line) ?: parts_up(name);
 	dm_free_lines(line);
 	return r;
+}
+
+/* Was main used without us? Then what is on the spare is older than what is there. */
+static int check_prints(const struct args *a, const char *name,
+			const struct dmr_super *sb, const struct device *main)
+{
+	char what[200];
+
+	if (!prints_differ(sb, main, what, sizeof(what)) ||
+	    opt(a, "read-only"))
+		return RC_OK;
+	if (opt(a, "force")) {
+		note("WARNING: %s was written to without its spare since '%s' was closed (%s)",
+		     main->path, name, what);
+		return RC_OK;
+	}
+	return fail(RC_REFUSED, "%s was written to without its spare since '%s' was closed (%s): what is on the spare is older; look at it with --read-only, or open it as it is with --force",
+		    main->path, name, what);
+}
+
+/* A main device that is not as recorded: RC_OK if it is accepted all the same. */
+static int accept_other(const struct args *a, const struct area *area,
+			const struct device *main, const char *what)
+{
+	char question[1024];
+
+	if (main->sectors != area->sb.main_sectors &&
+	    !(main->sectors > area->sb.main_sectors && opt(a, "main-grown")))
+		return fail(RC_REFUSED, "%s is not the main device of this spare: %s%s",
+			    main->path, what,
+			    main->sectors > area->sb.main_sectors &&
+			    device_is(main, area->sb.identity) ?
+			    "; if it was enlarged, give --main-grown" :
+			    "; 'dmremap scan' says what belongs together");
+	if (!opt(a, "any-main"))
+		return fail(RC_REFUSED, "%s is not as the spare has recorded its main device: %s; 'dmremap scan' says what belongs together, --any-main opens it all the same",
+			    main->path, what);
+	snprintf(question, sizeof(question),
+		 "WARNING: %s\nis not as the spare has recorded its main device: %s.\nIf it is another disk, blocks of one lie over blocks of the other, and what is written then harms both.",
+		 device_describe(main), what);
+	return confirm(opt(a, "yes"), question);
 }
 
 static int choose_main(const struct args *a, const struct area *area,
 		       struct device *main, const char **identity)
 {
+	const struct main_record rec = record_of(&area->sb);
 	const char *id = area->sb.identity;
-	int nr, r;
+	struct device *list = NULL;
+	char text[2400];
+	int nr, r = RC_OK;
 
 	*identity = id;
 	if (a->nr == 3) {
 		r = device_get(a->arg[1], false, main);
 		if (r)
 			return r;
-		if (id[0] && !device_is(main, id)) {
-			if (!opt(a, "any-main"))
-				return fail(RC_REFUSED, "the spare belongs to the main device '%s', but %s is '%s'; 'dmremap scan' says what belongs together",
-					    id, main->path,
-					    main->nr_identities ?
-					    device_identity(main) :
-					    "without identity");
+		if (id[0] && !device_is(main, id))
 			*identity = NULL;
-		}
-		return RC_OK;
-	}
-	if (!id[0])
+	} else if (!id[0]) {
 		return fail(RC_REFUSED, "the spare does not say which main device it is for; name it: 'dmremap open %s MAIN %s'",
 			    a->arg[0], area->path);
-	nr = find_main(id, main);
-	if (!nr)
-		return fail(RC_REFUSED, "the main device '%s' of this spare is not connected; connect it, or name it if it is known by something else: 'dmremap open %s MAIN %s --any-main'",
-			    id, a->arg[0], area->path);
-	return RC_OK;
+	}
+	nr = find_mains(id, &list);
+	if (nr > 1 && *identity && !(a->nr == 3 && opt(a, "this-main"))) {
+		say_mains(list, nr, a->arg[0], area->path, text, sizeof(text));
+		r = fail(RC_REFUSED, "%s", text);
+	} else if (a->nr == 2 && !nr) {
+		r = fail(RC_REFUSED, "the main device '%s' of this spare is not connected; connect it, or name it if it is known by something else: 'dmremap open %s MAIN %s --any-main'",
+			 id, a->arg[0], area->path);
+	} else if (a->nr == 2) {
+		*main = list[0];
+	}
+	free(list);
+	if (r || main_fits(&rec, main, text, sizeof(text)))
+		return r;
+	/* Nothing but the size differs, and that was asked for. */
+	if (opt(a, "main-grown") && *identity &&
+	    main->sectors > rec.sectors) {
+		struct main_record grown = rec;
+
+		grown.sectors = main->sectors;
+		if (main_fits(&grown, main, text, sizeof(text)))
+			return RC_OK;
+	}
+	return accept_other(a, area, main, text);
 }
 
 static int refuse_stale(const struct area *area, const struct device *spare)
@@ -124,6 +185,7 @@ static int open_cmd(struct args *a)
 	if (!r && device_in_use(&main) && main.devno != spare.devno)
 		r = fail(RC_REFUSED, "the main device %s is in use: %s; end that first, what is on it stays as it is",
 			 main.path, main.used_by);
+	r = r ?: check_prints(a, name, &area.sb, &main);
 	if (!r && !opt(a, "this-copy"))
 		r = refuse_stale(&area, &spare);
 	r = r ?: create_mapping(a, name, &main, &spare, &area.sb, identity);
@@ -131,6 +193,18 @@ static int open_cmd(struct args *a)
 		printf("/dev/mapper/%s: %s, spare %s\n", name, main.path,
 		       spare.path);
 	area_close(&area);
+	return r;
+}
+
+/* A clean close: what is known of main is written to the spare when nobody changes it. */
+static int close_pair(const struct remap *m)
+{
+	struct kstat k;
+	int r = blocks_status(m->name, &k) ?: parts_down(m) ?:
+		dm_remove(m->name);
+
+	if (!r && !strcmp(k.mode, "rw") && !k.main_gone)
+		prints_keep(m);
 	return r;
 }
 
@@ -149,7 +223,10 @@ static int close_cmd(struct args *a)
 			would("dmsetup remove %s", m.name);
 			continue;
 		}
-		if (m.open_count) {
+		r = parts_busy(&m);
+		if (r)
+			break;
+		if (m.open_count > parts_count(&m)) {
 			const char *who = "a program has it open";
 
 			if (!device_get_devno(m.devno, &d) && d.used_by[0])
@@ -158,7 +235,7 @@ static int close_cmd(struct args *a)
 				 m.name, who);
 			break;
 		}
-		r = dm_remove(m.name);
+		r = close_pair(&m);
 	}
 	return r;
 }
@@ -182,6 +259,13 @@ static const char *state_of(const struct candidate *c, char *buf, size_t size)
 			 c->spare.path);
 	else if (!c->nr_mains)
 		snprintf(buf, size, "its main device is not connected");
+	else if (c->nr_mains > 1)
+		say_mains(c->mains, c->nr_mains, candidate_name(c),
+			  c->spare.path, buf, size);
+	else if (c->differs[0])
+		snprintf(buf, size, "%s bears the name of its main device, but is not as recorded: %s; 'dmremap open %s %s %s' says what can be done",
+			 c->main.path, c->differs, candidate_name(c),
+			 c->main.path, c->spare.path);
 	else
 		snprintf(buf, size, "can be opened: 'dmremap open %s %s'",
 			 candidate_name(c), c->spare.path);
@@ -190,10 +274,10 @@ static const char *state_of(const struct candidate *c, char *buf, size_t size)
 
 static int scan(struct args *a)
 {
-	struct json_object *out = NULL;
+	struct json_object *out = NULL, *mains;
 	struct candidates list;
-	char state[400];
-	int i, r;
+	char state[2400];
+	int i, j, r;
 
 	r = candidates_find(&list, opt(a, "deep"));
 	if (r)
@@ -214,8 +298,10 @@ static int scan(struct args *a)
 			       candidate_name(c), c->sb.layout.nr_slots,
 			       area_uuid(c->sb.uuid), ULL(c->sb.activations),
 			       c->sb.identity[0] ? c->sb.identity :
-			       "(no identity)", c->main.path[0] ? ", today " : "",
-			       c->main.path, state);
+			       "(no identity)",
+			       c->nr_mains == 1 || c->open_as[0] ? ", today " : "",
+			       c->nr_mains == 1 || c->open_as[0] ?
+			       c->main.path : "", state);
 			continue;
 		}
 		o = json_object_new_object();
@@ -229,6 +315,12 @@ static int scan(struct args *a)
 		add_str(o, "identity", c->sb.identity);
 		add_str(o, "main", c->main.path);
 		add_str(o, "open_as", c->open_as);
+		mains = json_object_new_array();
+		for (j = 0; j < c->nr_mains; j++)
+			json_object_array_add(mains,
+				json_object_new_string(c->mains[j].path));
+		json_object_object_add(o, "mains", mains);
+		add_str(o, "differs", c->differs);
 		json_object_object_add(o, "stale",
 				json_object_new_boolean(c->newer != NULL));
 		json_object_object_add(o, "ambiguous",
@@ -256,13 +348,13 @@ static bool wanted(const struct args *a, const struct candidate *c)
 static int assemble_one(const struct args *a, const struct candidate *c)
 {
 	const char *name = candidate_name(c);
-	char state[400];
+	char state[2400];
 	int r;
 
 	if (c->newer)
 		return fail(a->nr ? RC_REFUSED : RC_OK, "%s is left alone: %s",
 			    c->spare.path, state_of(c, state, sizeof(state)));
-	if (c->twin || !c->sb.identity[0] || !c->nr_mains)
+	if (c->twin || !c->sb.identity[0] || c->nr_mains != 1 || c->differs[0])
 		return fail(RC_REFUSED, "%s ('%s') was not opened: %s",
 			    c->spare.path, name,
 			    state_of(c, state, sizeof(state)));
@@ -273,12 +365,43 @@ static int assemble_one(const struct args *a, const struct candidate *c)
 	if (dm_exists(name))
 		return fail(RC_REFUSED, "%s was not opened: there is another device '%s'; 'dmremap open' gives it a name of your choice",
 			    c->spare.path, name);
-	r = create_mapping(a, name, &c->main, &c->spare, &c->sb,
+	r = check_prints(a, name, &c->sb, &c->main) ?:
+	    create_mapping(a, name, &c->main, &c->spare, &c->sb,
 			   c->sb.identity);
 	if (!r && !opt(a, "dry-run"))
 		printf("/dev/mapper/%s: %s, spare %s\n", name, c->main.path,
 		       c->spare.path);
 	return r;
+}
+
+/* Is it open on a main device that is gone, and which is back by another name? */
+static int reopen(const struct args *a, struct candidate *c)
+{
+	struct remap m;
+	struct kstat k;
+	char question[2048];
+	int r;
+
+	r = remap_get(c->open_as, &m) ?: blocks_status(m.name, &k);
+	if (r || !k.main_gone || c->nr_mains != 1 || c->mains[0].devno == m.main)
+		return r;
+	c->main = c->mains[0];
+	if (m.open_count > parts_count(&m))
+		return fail(RC_REFUSED, "%s is open on a main device that is gone, which is back as %s; end what uses /dev/mapper/%s, then 'dmremap assemble %s' opens it anew",
+			    m.name, c->main.path, m.name, candidate_name(c));
+	if (opt(a, "dry-run")) {
+		would("dmsetup remove %s", m.name);
+		return RC_OK;
+	}
+	if (!opt(a, "yes") && !isatty(STDIN_FILENO))
+		return fail(RC_REFUSED, "%s is open on a main device that is gone, which is back as %s; 'dmremap assemble %s --yes' opens it anew",
+			    m.name, c->main.path, candidate_name(c));
+	snprintf(question, sizeof(question), "%s is open on a main device that is gone, which is back as\n  %s\nIt is closed, and opened anew.",
+		 m.name, device_whereabouts(&c->main));
+	r = confirm(opt(a, "yes"), question) ?: parts_down(&m) ?:
+	    dm_remove(m.name);
+	c->open_as[0] = '\0';
+	return r ?: assemble_one(a, c);
 }
 
 static int assemble(struct args *a)
@@ -294,8 +417,9 @@ static int assemble(struct args *a)
 			continue;
 		hits++;
 		if (list.c[i]->open_as[0])
-			continue;
-		r = assemble_one(a, list.c[i]);
+			r = reopen(a, list.c[i]);
+		else
+			r = assemble_one(a, list.c[i]);
 		worst = max(worst, r);
 	}
 	if (a->nr && hits < a->nr)
@@ -309,13 +433,17 @@ const struct command cmd_open = {
 	.group = "Setting up",
 	.synopsis = "NAME [MAIN] SPARE",
 	.summary = "open a pair that was created earlier",
-	.text = "Opens the spare area on SPARE with the main device that it belongs to, as /dev/mapper/NAME. Without MAIN the main device is found by its identity, whatever it is called today. Refused are another main device's spare, and an old copy of a spare that has been replaced.",
+	.text = "Opens the spare area on SPARE with the main device that it belongs to, as /dev/mapper/NAME. Without MAIN the main device is found by its identity, whatever it is called today. Refused are another main device's spare, a main device whose size, sector size or place on its disk is not as recorded, and an old copy of a spare that has been replaced. If several devices bear the name of the main device (two enclosures that report one serial number, a disk and its copy), none is chosen: name the right one, by /dev/disk/by-path for example, with --this-main.\nA main device that was written to without its spare is not opened without --force: at a clean close, the spare keeps a fingerprint of what a mount or an assembly would change (both ends of the device and of its partitions, and the superblocks there). After a power cut there is none.\nIf the main device is partitioned, its partitions are /dev/mapper/NAME-part1 and so on. With --read-only, nothing can be written to the device.",
 	.examples = "  dmremap open data /dev/sdc1\n  dmremap open data /dev/sdb /dev/sdc1 --read-only\n",
 	.min_args = 2, .max_args = 3,
 	.run = open_cmd,
 	.opts = { OPT_AREA, OPT_FEATURES,
 		{ "length", "SIZE", "use only so much of the main device" },
-		{ "any-main", NULL, "accept a MAIN whose identity does not match (its size must)" },
+		{ "any-main", NULL, "accept a MAIN that is not as recorded (its size must be); asks" },
+		{ "this-main", NULL, "MAIN is the right one of several devices that bear its name" },
+		{ "main-grown", NULL, "the main device was enlarged: record its new size" },
+		{ "force", NULL, "open it although the main device was written to without its spare" },
+		{ "yes", NULL, "do not ask" },
 		{ "this-copy", NULL, "open this one although there is another, newer copy of the spare" },
 		{ "dry-run", NULL, "print the dmsetup line, change nothing" } },
 };
@@ -350,11 +478,13 @@ const struct command cmd_assemble = {
 	.group = "Setting up",
 	.synopsis = "[NAME|UUID...]",
 	.summary = "open all pairs that can be found, or the named ones",
-	.text = "Opens every spare that is found together with its main device, which is told by its identity and not by today's device names. The name is the label of the spare, or 'remap-' and the beginning of its UUID. Of two copies of one spare the one that was activated more often is used, and the old one is named.",
+	.text = "Opens every spare that is found together with its main device, which is told by its identity and not by today's device names. The name is the label of the spare, or 'remap-' and the beginning of its UUID. Of two copies of one spare the one that was activated more often is used, and the old one is named. If several devices bear the name of one main device, none of them is opened. A pair that is open on a main device which is gone, and which is back under another name, is closed and opened anew, after a question.",
 	.examples = "  dmremap assemble\n  dmremap assemble data\n",
 	.min_args = 0, .max_args = -1,
 	.run = assemble,
 	.opts = { OPT_FEATURES,
 		{ "deep", NULL, "read all devices whole; slow" },
+		{ "force", NULL, "open pairs whose main device was written to without its spare" },
+		{ "yes", NULL, "do not ask" },
 		{ "dry-run", NULL, "print the dmsetup lines, change nothing" } },
 };

@@ -118,6 +118,7 @@ static int make_plan(struct args *a, struct plan *p)
 	p->then = dm_line(0, p->m.sectors, "dm-remap", "%s %s %llu%s",
 			  p->m.main_path, p->spare.path, ULL(p->start),
 			  features);
+	p->then->read_only = p->m.read_only;
 	return dm_table(p->m.name, &p->now) ?
 	       fail(RC_FAILED, "%s: no table", p->m.name) : RC_OK;
 }

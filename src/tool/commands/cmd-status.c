@@ -3,7 +3,7 @@
  * dmremap status: is my data safe, how much spare is left, is it getting worse?
  */
 #include "devices/dm.h"
-#include "devices/kstat.h"
+#include "devices/fit.h"
 #include "offline.h"
 
 #include <sys/ioctl.h>
@@ -34,6 +34,7 @@ static void get_report(const struct remap *m, struct report *r)
 		snprintf(r->why, sizeof(r->why), "the kernel does not answer%s%s",
 			 e ? ": " : "", e ? strerror(-e) : "");
 	} else {
+		kstat_look(&r->k, m);
 		r->health = kstat_health(&r->k, m->name, r->why,
 					 sizeof(r->why));
 	}
@@ -105,7 +106,10 @@ static void say_safe(const struct kstat *k)
 {
 	u64 unsafe = k->known_bad + k->partial;
 
-	if (!strcmp(k->mode, "fail") && k->remappings)
+	if (k->main_gone)
+		say("safe", "no: the main device is gone; %llu block%s on the spare",
+		    ULL(k->remappings), k->remappings == 1 ? " is" : "s are");
+	else if (!strcmp(k->mode, "fail") && k->remappings)
 		say("safe", "no: %llu block%s on a spare that is gone",
 		    ULL(k->remappings), k->remappings == 1 ? " is" : "s are");
 	else if (k->lost_sectors)
@@ -116,6 +120,8 @@ static void say_safe(const struct kstat *k)
 	else if (unsafe)
 		say("safe", "all but %llu block%s that may be unreadable",
 		    ULL(unsafe), unsafe == 1 ? "" : "s");
+	else if (k->ro_users)
+		say("safe", "yes; opened read-only, as was asked: nothing can be written");
 	else if (strcmp(k->mode, "rw") || !strcmp(k->breaker, "open") ||
 		 !k->slots_free)
 		say("safe", "what is stored, yes; the next bad block will fail writes");
@@ -401,7 +407,7 @@ const struct command cmd_status = {
 	.group = "Looking",
 	.synopsis = "[NAME...]",
 	.summary = "is my data safe, how much spare is left?",
-	.text = "Says of all devices, or the named ones, what a person wants to know first: whether the data is safe and, if not, why and what to do; how much room is left; what happened so far. All of it comes from the kernel.\nExit status, of the worst device: 0 fine, 1 attention (the spare fills up or fails, blocks are known bad, a copy of the metadata is damaged), 2 critical (the spare is full, gone, or read-only; the breaker is open; sectors are lost), 3 cannot tell.",
+	.text = "Says of all devices, or the named ones, what a person wants to know first: whether the data is safe and, if not, why and what to do; how much room is left; what happened so far. All of it comes from the kernel.\nExit status, of the worst device: 0 fine, 1 attention (the spare fills up or fails, blocks are known bad, a copy of the metadata is damaged, errors were passed on without a remap, the main device is another one than was recorded or was used without its spare), 2 critical (the spare is full, gone, or read-only; the breaker is open; sectors are lost; the main device is gone), 3 cannot tell.",
 	.examples =
 		"  dmremap status\n"
 		"  dmremap status data --sample 10\n"

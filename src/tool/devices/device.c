@@ -129,6 +129,29 @@ static void disk_names(struct device *d, struct udev_device *disk,
 		     udev_device_get_sysattr_value(disk, "device/serial"));
 }
 
+/* A link that tells two disks apart which bear one name, or what the kernel calls the port. */
+static void find_port(struct device *d, struct udev_device *dev,
+		      struct udev_device *disk)
+{
+	struct udev_list_entry *e;
+	struct udev_device *p;
+	const char *v;
+
+	udev_list_entry_foreach(e, udev_device_get_devlinks_list_entry(dev)) {
+		v = udev_list_entry_get_name(e);
+		if (!strncmp(v, "/dev/disk/by-path/", 18)) {
+			strscpy(d->port, v, sizeof(d->port));
+			return;
+		}
+	}
+	v = udev_device_get_property_value(dev, "ID_PATH");
+	p = udev_device_get_parent(disk ?: dev);
+	if (!v && p)
+		v = udev_device_get_sysname(p);
+	if (v)
+		snprintf(d->port, sizeof(d->port), "port %.180s", v);
+}
+
 static void names_from_udev(struct device *d)
 {
 	struct udev *udev = udev_new();
@@ -160,6 +183,7 @@ static void names_from_udev(struct device *d)
 	if (disk)
 		d->whole = udev_device_get_devnum(disk);
 	disk_names(d, disk ?: dev, disk ? part : NULL);
+	find_port(d, dev, disk);
 	udev_device_unref(dev);
 out:
 	udev_unref(udev);
@@ -483,6 +507,20 @@ const char *device_describe(const struct device *d)
 		 d->model[0] ? " " : "", d->serial,
 		 d->model[0] || d->serial[0] ? ", " : "",
 		 human_size(d->sectors), d->content[0] ? ", " : "", d->content);
+	return s;
+}
+
+const char *device_whereabouts(const struct device *d)
+{
+	static char buf[4][800];
+	static unsigned int i;
+	char *s = buf[i++ % 4];
+
+	snprintf(s, sizeof(buf[0]), "%.200s (%s%s%s%s%s%s%s%s%.200s)", d->path,
+		 d->model, d->model[0] ? " " : "", d->serial,
+		 d->model[0] || d->serial[0] ? ", " : "",
+		 human_size(d->sectors), d->port[0] ? ", at " : "", d->port,
+		 d->used_by[0] ? ", " : "", d->used_by);
 	return s;
 }
 

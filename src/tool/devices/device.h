@@ -24,6 +24,7 @@ struct device {
 	dev_t whole;		/* the disk that it is on; else devno */
 	char model[80];
 	char serial[80];
+	char port[200];		/* where it is plugged in: "/dev/disk/by-path/..." */
 	char content[160];	/* "ext4 file system" or "" */
 	char used_by[PATH_MAX];	/* "mounted on /mnt", "held by dm-0" or "" */
 	/* Names that stay the same from boot to boot, the best one first. */
@@ -45,6 +46,9 @@ int device_name(dev_t devno, char *path, size_t size);
 
 /* "/dev/sdb: ST4000VN008 ZGY0A1B2, 4 TiB, ext4 file system" */
 const char *device_describe(const struct device *d);
+
+/* "/dev/sdb (ST4000VN008 ZGY0A1B2, 4 TiB, at /dev/disk/by-path/...)" */
+const char *device_whereabouts(const struct device *d);
 
 /* The best identity, or "". */
 const char *device_identity(const struct device *d);

@@ -24,6 +24,22 @@ static void kmsg_mark(void)
 		lseek(kmsg, 0, SEEK_END);
 }
 
+/* "remap: 254:0: reason" or "table: 254:0: dm-remap: reason": without what is known. */
+static const char *without_prefix(const char *text)
+{
+	unsigned int maj, min;
+	int n = 0;
+
+	if ((sscanf(text, "remap: %u:%u: %n", &maj, &min, &n) == 2 ||
+	     sscanf(text, "table: %u:%u: dm-remap: %n", &maj, &min, &n) == 2) && n)
+		return text + n;
+	return text;
+}
+
+/*
+ * The reason of a refusal, in the words of the module's last line. Device-mapper's
+ * own line about the table says less when it refers to that.
+ */
 static const char *kmsg_reason(void)
 {
 	static char reason[400];
@@ -42,9 +58,9 @@ static const char *kmsg_reason(void)
 		text[strcspn(text, "\n")] = '\0';
 		if (!strncmp(text, "device-mapper: ", 15))
 			text += 15;
-		if (!reason[0] || strstr(text, "table:") ||
-		    !strstr(reason, "table:"))
-			snprintf(reason, sizeof(reason), ": %.380s", text);
+		if (!reason[0] || !strstr(text, "see the line before"))
+			snprintf(reason, sizeof(reason), ": %.380s",
+				 without_prefix(text));
 	}
 	return reason;
 }
@@ -204,6 +220,7 @@ int remap_get_quiet(const char *name, struct remap *r)
 	r->event_nr = info.event_nr;
 	r->open_count = info.open_count;
 	r->suspended = info.suspended;
+	r->read_only = info.read_only;
 	strscpy(r->uuid, dm_task_get_uuid(t) ?: "", sizeof(r->uuid));
 	dm_task_destroy(t);
 
@@ -344,6 +361,8 @@ static int run_task(int type, const char *name, const char *uuid,
 	if (!t || !dm_task_set_name(t, name) ||
 	    (uuid && !dm_task_set_uuid(t, uuid)))
 		e = ENOMEM;
+	if (!e && lines && lines->read_only && !dm_task_set_ro(t))
+		e = EIO;
 	for (; !e && lines; lines = lines->next)
 		if (!dm_task_add_target(t, lines->start, lines->len,
 					lines->type, lines->params))
@@ -396,6 +415,11 @@ int dm_remove(const char *name)
 	return run_task(DM_DEVICE_REMOVE, name, NULL, NULL, true, "remove");
 }
 
+static const char *line_ro(const struct dm_line *l)
+{
+	return l->read_only ? "--readonly " : "";
+}
+
 static void print_table(const struct dm_line *l)
 {
 	printf("--table '");
@@ -409,7 +433,7 @@ static void print_table(const struct dm_line *l)
 void would_create(const char *name, const char *uuid,
 		  const struct dm_line *lines)
 {
-	printf("dmsetup create %s ", name);
+	printf("dmsetup create %s%s ", line_ro(lines), name);
 	if (uuid)
 		printf("--uuid %s ", uuid);
 	print_table(lines);
@@ -417,7 +441,8 @@ void would_create(const char *name, const char *uuid,
 
 void would_load(const char *name, const struct dm_line *lines)
 {
-	printf("dmsetup suspend %s\ndmsetup load %s ", name, name);
+	printf("dmsetup suspend %s\ndmsetup load %s%s ", name, line_ro(lines),
+	       name);
 	print_table(lines);
 	printf("dmsetup resume %s\n", name);
 }

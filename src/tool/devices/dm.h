@@ -14,6 +14,7 @@ struct dm_line {
 	u64 start, len;
 	char type[32];
 	char params[1200];
+	bool read_only;		/* of the first line: of the device */
 	struct dm_line *next;
 };
 
@@ -25,6 +26,7 @@ struct remap {
 	u32 event_nr;
 	int open_count;
 	bool suspended;
+	bool read_only;		/* to its users */
 	u64 sectors;
 	dev_t main, spare;
 	char main_path[160], spare_path[160];	/* /dev/sdb, as it is today */

@@ -4,6 +4,8 @@
  */
 #include "kstat.h"
 
+#include <time.h>
+
 #define ULL(x)	((unsigned long long)(x))
 
 const struct kstat_number kstat_numbers[KSTAT_NR] = {
@@ -40,6 +42,8 @@ bool kstat_parse(struct kstat *k, const char *line)
 			set_text(k->label, sizeof(k->label), value);
 		else if (!strcmp(word, "identity"))
 			set_text(k->identity, sizeof(k->identity), value);
+		else if (!strcmp(word, "main_start"))
+			set_text(k->main_start, sizeof(k->main_start), value);
 		for (i = 0; i < KSTAT_NR; i++)
 			if (!strcmp(word, kstat_numbers[i].name))
 				/* "3/3": the first number is what counts */
@@ -69,6 +73,18 @@ static const char *is_or_are(u64 n)
 	return n == 1 ? " is" : "s are";
 }
 
+static const char *local_time(u64 seconds_ago)
+{
+	time_t then = time(NULL) - seconds_ago;
+	static char text[40];
+	struct tm tm;
+
+	if (!localtime_r(&then, &tm) ||
+	    !strftime(text, sizeof(text), "%F %T", &tm))
+		snprintf(text, sizeof(text), "%llu s ago", ULL(seconds_ago));
+	return text;
+}
+
 enum health kstat_health(const struct kstat *k, const char *name, char *why,
 			 size_t size)
 {
@@ -80,9 +96,16 @@ enum health kstat_health(const struct kstat *k, const char *name, char *why,
 #define ATTENTION(...)	do { h = h == HEALTH_FINE ? HEALTH_ATTENTION : h; \
 			     because(why, size, &n, __VA_ARGS__); } while (0)
 	why[0] = '\0';
+	if (k->main_gone)
+		CRITICAL("the main device is gone since %s, or answers nothing: when it is back, under whatever name, 'dmremap assemble %s' opens it anew, and 'dmremap accept %s' looks again",
+			 local_time(k->main_gone), name, name);
 	if (!strcmp(k->mode, "fail"))
-		CRITICAL("the spare is gone: what is remapped cannot be read or written");
-	else if (strcmp(k->mode, "rw"))
+		CRITICAL("the spare is gone: what is remapped cannot be read or written ('dmremap replace %s NEWSPARE --spare-is-lost' goes on with another one)",
+			 name);
+	else if (!strcmp(k->mode, "ro") && k->ro_asked) {
+		if (!k->ro_users)
+			ATTENTION("the spare takes no new blocks (mode ro, as was asked): failed writes are passed on");
+	} else if (strcmp(k->mode, "rw"))
 		CRITICAL("the spare takes no new blocks (mode %s): failed writes are passed on",
 			 k->mode);
 	if (!strcmp(k->breaker, "open"))
@@ -111,6 +134,16 @@ enum health kstat_health(const struct kstat *k, const char *name, char *why,
 	if (k->slots_bad)
 		ATTENTION("%llu slot%s of the spare went bad: the spare is failing, too ('dmremap replace')",
 			  ULL(k->slots_bad), k->slots_bad == 1 ? "" : "s");
+	if (k->main_changed)
+		ATTENTION("the main device was written to without its spare after the last close: what is on the spare is older. Check what is stored there, then 'dmremap accept %s'",
+			  name);
+	if (k->differs[0])
+		ATTENTION("the main device is not as it was recorded: %s",
+			  k->differs);
+	if (k->passed_on)
+		ATTENTION("%llu error%s passed on without a remap: of a cable, a controller, or a device that did not answer ('dmremap accept %s' when that is dealt with)",
+			  ULL(k->passed_on),
+			  k->passed_on == 1 ? " was" : "s were", name);
 #undef CRITICAL
 #undef ATTENTION
 	return h;

@@ -35,10 +35,18 @@
 	X(main_sectors, "sectors of the main device") \
 	X(spare_start, "first sector of the spare area") \
 	X(spare_length, "sectors of the spare area") \
-	X(activations, "times that the spare was activated")
+	X(activations, "times that the spare was activated") \
+	X(main_gone, "seconds since the main device is gone, 0 if it is there") \
+	X(main_changed, "1 if the main device was written to without its spare") \
+	X(passed_on, "errors passed on without a remap since it was opened") \
+	X(main_lbs, "logical block size of the main device that was recorded")
 
 struct kstat {
 	char mode[16], breaker[16], uuid[40], label[64], identity[128];
+	char main_start[24];	/* as recorded, "" if it is not known */
+	/* Not from the kernel's status: see kstat_look() in fit.h */
+	bool ro_asked, ro_users;
+	char differs[400];
 #define X(name, help)	u64 name;
 	KSTAT_NUMBERS(X)
 #undef X
@@ -49,7 +57,7 @@ struct kstat_number {
 	size_t offset;
 };
 
-#define KSTAT_NR	27
+#define KSTAT_NR	31
 extern const struct kstat_number kstat_numbers[KSTAT_NR];
 
 static inline u64 kstat_value(const struct kstat *k, unsigned int i)

@@ -4,7 +4,7 @@
  */
 #include "pairing.h"
 #include "copy/copy.h"
-#include "devices/kstat.h"
+#include "devices/fit.h"
 
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -30,11 +30,10 @@ static int add_candidate(struct area *a, const struct device *d, void *arg)
 struct lookup {
 	struct candidates *list;
 	bool deep;
-	/* For find_main() */
+	/* For find_mains() */
 	const char *identity;
-	struct device *main;
+	struct device *mains;
 	int nr;
-	bool best_held;
 };
 
 static int look_on(const struct device *d, void *arg)
@@ -48,26 +47,43 @@ static int look_on(const struct device *d, void *arg)
 static int match_main(const struct device *d, void *arg)
 {
 	struct lookup *l = arg;
-	bool held = device_in_use(d);
+	struct device *more;
 
 	if (!device_is(d, l->identity))
 		return 0;
-	l->nr++;
-	if (l->nr == 1 || (l->best_held && !held)) {
-		*l->main = *d;
-		l->best_held = held;
-	}
+	more = realloc(l->mains, (l->nr + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	l->mains = more;
+	more[l->nr++] = *d;
 	return 0;
 }
 
-int find_main(const char *identity, struct device *d)
+int find_mains(const char *identity, struct device **list)
 {
-	struct lookup l = { .identity = identity, .main = d };
+	struct lookup l = { .identity = identity };
 
-	memset(d, 0, sizeof(*d));
 	if (identity[0])
 		device_each(match_main, &l);
+	*list = l.mains;
 	return l.nr;
+}
+
+void say_mains(const struct device *list, int nr, const char *name,
+	       const char *spare, char *text, size_t size)
+{
+	size_t n = 0;
+	int i;
+
+	n += snprintf(text, size, "%d devices bear the name of its main device:",
+		      nr);
+	for (i = 0; i < nr && n < size; i++)
+		n += snprintf(text + n, size - n, "%s %s", i ? " and" : "",
+			      device_whereabouts(&list[i]));
+	if (n < size)
+		snprintf(text + n, size - n, "; name the right one: 'dmremap open %s %s %s --this-main'",
+			 name, list[0].port[0] == '/' ? list[0].port : "MAIN",
+			 spare);
 }
 
 /* Is device @a what device @b is made of? */
@@ -91,6 +107,7 @@ static bool holds(const struct device *b, const struct device *a)
 
 static void drop(struct candidates *list, int i)
 {
+	free(list->c[i]->mains);
 	free(list->c[i]);
 	list->c[i] = list->c[--list->nr];
 }
@@ -165,7 +182,14 @@ int candidates_find(struct candidates *list, bool deep)
 	for (i = 0; i < list->nr; i++) {
 		struct candidate *c = list->c[i];
 
-		c->nr_mains = find_main(c->sb.identity, &c->main);
+		c->nr_mains = find_mains(c->sb.identity, &c->mains);
+		if (c->nr_mains) {
+			struct main_record rec = record_of(&c->sb);
+
+			c->main = c->mains[0];
+			main_fits(&rec, &c->main, c->differs,
+				  sizeof(c->differs));
+		}
 		for (j = 0; j < nr; j++) {
 			if (open[j].spare != c->spare.devno ||
 			    open[j].spare_start != c->sb.spare_start)
@@ -184,7 +208,7 @@ int candidates_find(struct candidates *list, bool deep)
 void candidates_free(struct candidates *list)
 {
 	while (list->nr)
-		free(list->c[--list->nr]);
+		drop(list, list->nr - 1);
 	free(list->c);
 	list->c = NULL;
 }
@@ -246,6 +270,8 @@ int features(const struct args *a, const char *identity, char *buf,
 			return fail(RC_USAGE, "--low-water: that is more slots than a spare can have");
 		FEATURE(2, " low_water %llu", ULL(low));
 	}
+	if (opt(a, "main-grown"))
+		FEATURE(1, " main_grown");
 	if (identity && identity[0])
 		FEATURE(2, " identity %s", identity);
 #undef FEATURE

@@ -14,7 +14,9 @@ struct candidate {
 	struct dmr_super sb;
 	char open_as[DM_NAME];		/* in use by this device, or "" */
 	struct device main;		/* path "" if not found */
-	int nr_mains;			/* devices that bear the identity */
+	struct device *mains;		/* those that bear the identity */
+	int nr_mains;
+	char differs[400];		/* main is not as recorded: how, or "" */
 	/* Another copy of the same spare is newer, or as new. */
 	const struct candidate *newer, *twin;
 };
@@ -30,15 +32,22 @@ void candidates_free(struct candidates *list);
 /* What it is called if nobody gives it a name: label, or part of the UUID. */
 const char *candidate_name(const struct candidate *c);
 
-/* The device that bears an identity; d->path "" if none. Return: how many do. */
-int find_main(const char *identity, struct device *d);
+/*
+ * All devices that bear an identity; *@list is to be freed. Names are not unique: two
+ * enclosures of one model report one serial number. Return: how many do.
+ */
+int find_mains(const char *identity, struct device **list);
+
+/* Why there is no choosing between them, and how to choose, for NAME and SPARE. */
+void say_mains(const struct device *list, int nr, const char *name,
+	       const char *spare, char *text, size_t size);
 
 /*
  * Options of the target as features; "" if none is given. RC_OK or RC_USAGE.
  * @identity: or NULL.
  */
 #define OPT_FEATURES \
-	{ "read-only", NULL, "make no new remaps and write no metadata" }, \
+	{ "read-only", NULL, "nothing can be written, and the spare stays as it is" }, \
 	{ "read-retries", "N", "how often a block whose read failed is read again" }, \
 	{ "breaker", "COUNT,SECONDS", "open the breaker after more than COUNT remaps in SECONDS (0,0: never)" }, \
 	{ "low-water", "SLOTS", "tell when no more than SLOTS slots are free" }
