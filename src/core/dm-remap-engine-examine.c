@@ -10,12 +10,14 @@
  * more than slots:
  *
  * - a write that failed slowly is tried once more as a whole, since a link that was
- *   reset looks the same, and must not cost slots;
+ *   reset looks the same, and must not cost slots; not if main says that it was the
+ *   medium, which no link does;
  * - then its blocks are tried one by one, until two have failed, and slowly, and that
  *   took longer than the budget: what is left is absorbed without a retry, as unproven;
  * - a read has its answer when the first of its blocks has failed slowly once more.
  *
- * Where errors are quick, all blocks are tried, and only what fails alone is bad.
+ * Where errors are quick, all blocks are tried, and only what fails alone is bad. To be
+ * alone, a retry has no neighbour in flight with it: what lies below may merge them.
  */
 #include "dm-remap-engine-private.h"
 
@@ -49,6 +51,21 @@ void dmr_exam_start(struct dmr_exam *x, struct dmr_req *req)
 	x->slow = req && req->slow;
 	x->alive = x->any_failed = x->again = x->breaker_probe = false;
 	x->slow_failures = x->slow_ms = x->retries = 0;
+}
+
+/* The piece that is tried as the @i-th: first every other one, then those between. */
+static struct dmr_piece *nth(const struct dmr_exam *x, u32 i)
+{
+	u32 half = (x->nr + 1) / 2;
+
+	if (x->apart)
+		i = i < half ? 2 * i : 2 * (i - half) + 1;
+	return &x->piece[i];
+}
+
+static void *buf_of(const struct dmr_exam *x, const struct dmr_piece *p)
+{
+	return dmr_exam_buf(x, p - x->piece);
 }
 
 static void note_failure(struct dmr_exam *x, u32 ms)
@@ -200,6 +217,22 @@ static void write_whole(struct dmr_engine *e, struct dmr_exam *x)
 	}
 }
 
+/* Return: whether it was locked, for window_unlock(). */
+static bool window_lock(struct dmr_engine *e, const struct dmr_exam *x)
+{
+	bool alone = !x->slow;
+
+	if (alone)
+		dmr_env_retry_lock(e->env);
+	return alone;
+}
+
+static void window_unlock(struct dmr_engine *e, bool alone)
+{
+	if (alone)
+		dmr_env_retry_unlock(e->env);
+}
+
 /*
  * Ask main for a window of pieces from the @i-th on, each alone. Pieces that do
  * not belong to main are passed over. Return: where the next window begins.
@@ -207,6 +240,7 @@ static void write_whole(struct dmr_engine *e, struct dmr_exam *x)
 static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 {
 	u32 max = x->slow ? 1 : DMR_WINDOW, nr = 0, k;
+	bool alone = window_lock(e, x);
 	unsigned int ticket = dmr_env_main_begin(e->env);
 	bool probe, any_ok = false, any_failed = false;
 	struct dmr_piece *asked[DMR_WINDOW], *p;
@@ -214,7 +248,7 @@ static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 
 	dmr_env_lock(e->env);
 	for (; i < x->nr && nr < max; i++) {
-		p = &x->piece[i];
+		p = nth(x, i);
 		p->slot = dmr_find(e, p->block, &p->word);
 		if (!dmr_belongs_to_main(e, p))
 			continue;
@@ -229,6 +263,7 @@ static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 		dmr_env_io(e->env, x->io, nr + probe);
 	x->retries += nr;
 	dmr_env_main_end(e->env, ticket);
+	window_unlock(e, alone);
 
 	for (k = 0; k < nr; k++) {
 		p = asked[k];
@@ -256,7 +291,7 @@ static bool absorb_rest(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 
 	dmr_env_lock(e->env);
 	for (; i < x->nr; i++) {
-		p = &x->piece[i];
+		p = nth(x, i);
 		p->slot = dmr_find(e, p->block, &p->word);
 		p->unproven = dmr_belongs_to_main(e, p);
 		any |= p->unproven;
@@ -272,11 +307,13 @@ static bool try_pieces(struct dmr_engine *e, struct dmr_exam *x)
 	bool suspect = false;
 	u32 i = 0;
 
-	if (x->slow && x->nr > 1 && !gave_up(e, x)) {
+	if (x->slow && x->nr > 1 && req->error != BLK_STS_MEDIUM &&
+	    !gave_up(e, x)) {
 		write_whole(e, x);
 		if (x->piece[0].took)
 			return true;
 	}
+	x->apart = !x->slow;
 	while (i < x->nr && req->status == BLK_STS_OK) {
 		if (gave_up(e, x)) {
 			suspect = absorb_rest(e, x, i);
@@ -354,6 +391,7 @@ static void examine_write(struct dmr_engine *e, struct dmr_exam *x)
 static u32 read_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 {
 	u32 max = x->slow ? 1 : DMR_WINDOW, nr = 0, k, runs;
+	bool alone = window_lock(e, x);
 	bool probe, any_ok = false, any_failed = false;
 	struct dmr_piece *asked[MAX_ASKED], *p;
 	struct dmr_req *req = x->req;
@@ -366,7 +404,7 @@ static u32 read_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 			.req = req,
 		}, io[DMR_MAX_RUNS];
 
-		p = &x->piece[i];
+		p = nth(x, i);
 		p->slot = dmr_find(e, p->block, &p->word);
 		whole.sector = p->block << DMR_BLOCK_SECTOR_SHIFT;
 		whole.req_sector = p->req_sector - (u32)(p->sector - whole.sector);
@@ -379,13 +417,13 @@ static u32 read_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 		}
 	}
 	dmr_env_unlock(e->env);
-	if (!nr)
-		return i;
-	probe = x->slow;
+	probe = nr && x->slow;
 	if (probe)
 		x->io[nr] = probe_io(e, x, good_block(e));
-	dmr_env_io(e->env, x->io, nr + probe);
+	if (nr)
+		dmr_env_io(e->env, x->io, nr + probe);
 	x->retries += nr;
+	window_unlock(e, alone);
 
 	for (k = 0; k < nr; k++) {
 		p = asked[k];
@@ -414,19 +452,22 @@ static void copy_blocks(struct dmr_engine *e, struct dmr_exam *x, bool patient)
 {
 	struct dmr_piece *asked[DMR_WINDOW], *p;
 	u32 i = 0, k, nr, max;
+	bool alone;
 
 	while (i < x->nr && !dmr_env_stopping(e->env) && (patient || !x->slow)) {
 		max = x->slow ? 1 : DMR_WINDOW;
 		for (nr = 0; i < x->nr && nr < max; i++) {
-			p = &x->piece[i];
+			p = nth(x, i);
 			if (!p->failed || p->good)
 				continue;
 			x->io[nr] = probe_io(e, x, p->block);
-			x->io[nr].buf = dmr_exam_buf(x, i);
+			x->io[nr].buf = buf_of(x, p);
 			asked[nr++] = p;
 		}
+		alone = window_lock(e, x);
 		if (nr)
 			dmr_env_io(e->env, x->io, nr);
+		window_unlock(e, alone);
 		x->retries += nr;
 		for (k = 0; k < nr; k++) {
 			p = asked[k];
@@ -508,12 +549,14 @@ static bool read_chunk(struct dmr_engine *e, struct dmr_exam *x)
 
 	x->nr = dmr_cut(req, x->piece, DMR_COPY_BLOCKS);
 	x->again = x->any_failed = false;
-	for (i = 0; i < x->nr && req->status == BLK_STS_OK;) {
+	x->apart = !x->slow;
+	i = 0;
+	while (i < x->nr && req->status == BLK_STS_OK &&
+	       !(x->any_failed && x->slow))
 		i = read_window(e, x, i);
-		/* Its answer is known, and each error takes seconds. */
-		if (x->any_failed && x->slow)
-			x->nr = i;
-	}
+	/* If each error takes seconds, the answer is known when there is one. */
+	for (; i < x->nr; i++)
+		nth(x, i)->status = req->error;
 	if (x->any_failed && !dmr_main_alive(e, x)) {
 		req->status = req->error;
 		return false;

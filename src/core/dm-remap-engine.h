@@ -116,6 +116,7 @@ struct dmr_piece {
  * @req: the request, or NULL for what the administrator asks for
  * @nr: pieces in use
  * @slow: main's errors take DMR_SLOW_MS or longer, as far as is known
+ * @apart: pieces are tried so that no two neighbours are in flight together
  * @alive: main has done something since its last failure
  * @any_failed: main failed some piece alone
  * @again: something is to be tried once more, since the mapping has changed
@@ -136,6 +137,7 @@ struct dmr_exam {
 	struct dmr_req *req;
 	u32 nr;
 	bool slow;
+	bool apart;
 	bool alive;
 	bool any_failed;
 	bool again;

@@ -170,6 +170,14 @@ bool dmr_env_fua_is_flush(struct dmr_env *env, enum dmr_dev dev);
 void dmr_env_lock(struct dmr_env *env);
 void dmr_env_unlock(struct dmr_env *env);
 
+/*
+ * Only one at a time is between these two. For retries while main's errors are quick:
+ * what adjoins and is in flight together may be merged below, and fails together. Taken
+ * before all others. Context: may sleep, as long as one window of retries takes.
+ */
+void dmr_env_retry_lock(struct dmr_env *env);
+void dmr_env_retry_unlock(struct dmr_env *env);
+
 /**
  * dmr_env_main_begin() - count a write to main in, before the lookup that
  * sends it there

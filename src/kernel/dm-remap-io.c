@@ -378,6 +378,16 @@ void dmr_env_unlock(struct dmr_env *env)
 	mutex_unlock(&env->lock);
 }
 
+void dmr_env_retry_lock(struct dmr_env *env)
+{
+	mutex_lock(&env->retry_lock);
+}
+
+void dmr_env_retry_unlock(struct dmr_env *env)
+{
+	mutex_unlock(&env->retry_lock);
+}
+
 bool dmr_env_stopping(struct dmr_env *env)
 {
 	return READ_ONCE(env->stopping);

@@ -474,6 +474,7 @@ static void destroy(struct dmr_target *t, struct dm_target *ti)
 	if (t->env.main)
 		dm_put_device(ti, t->env.main);
 	mutex_destroy(&t->env.lock);
+	mutex_destroy(&t->env.retry_lock);
 	mutex_destroy(&t->admin_lock);
 	kvfree(t);
 }
@@ -507,6 +508,7 @@ static int dmr_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	mutex_init(&t->env.lock);
+	mutex_init(&t->env.retry_lock);
 	mutex_init(&t->admin_lock);
 	t->suspended = true;
 

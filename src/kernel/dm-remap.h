@@ -81,6 +81,7 @@ struct dmr_drain {
 /**
  * struct dmr_env - devices, and I/O in flight
  * @lock: the engine's mutex, see dm-remap-engine.h
+ * @retry_lock: one window of quick retries at a time; taken before @lock
  * @owed: bit for each device: its next flush fails, see dmr_env_owe()
  * @stopping: the device is being suspended
  *
@@ -98,6 +99,7 @@ struct dmr_env {
 	sector_t spare_start;
 	struct bio_set bios;
 	struct mutex lock;
+	struct mutex retry_lock;
 
 	struct dmr_inflight __percpu *inflight;
 	struct dmr_drain drain[2];

@@ -100,6 +100,16 @@ void dmr_env_unlock(struct dmr_env *env)
 	memory.locked = false;
 }
 
+void dmr_env_retry_lock(struct dmr_env *env)
+{
+	(void)env;
+}
+
+void dmr_env_retry_unlock(struct dmr_env *env)
+{
+	(void)env;
+}
+
 bool dmr_env_stopping(struct dmr_env *env)
 {
 	(void)env;

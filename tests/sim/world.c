@@ -510,6 +510,7 @@ static void run_batch(void)
 }
 
 static struct dmr_exam exam[NR_EXAM_FIBERS];
+static struct fiber *retrying;	/* who holds the retry lock */
 
 static void run_exam(void)
 {
@@ -653,6 +654,7 @@ void world_drop_all(void)
 	}
 	fiber_reset();
 	W.locked = false;
+	retrying = NULL;
 	INIT_LIST_HEAD(&W.inflight);
 	INIT_LIST_HEAD(&W.queue);
 	INIT_LIST_HEAD(&W.found);
@@ -678,6 +680,7 @@ void world_init(void)
 	INIT_LIST_HEAD(&W.to_examine);
 	INIT_LIST_HEAD(&W.parts);
 	fiber_reset();
+	retrying = NULL;
 	memset(exam, 0, sizeof(exam));
 }
 
@@ -805,6 +808,28 @@ void dmr_env_unlock(struct dmr_env *env)
 	if (!world_has_lock())
 		violation("the mutex is not taken");
 	W.locked = false;
+}
+
+static bool may_retry(struct fiber *me)
+{
+	(void)me;
+	return !retrying;
+}
+
+void dmr_env_retry_lock(struct dmr_env *env)
+{
+	(void)env;
+	if (world_has_lock() || fiber_current()->ticket)
+		violation("the retry lock is taken before all others");
+	if (retrying)
+		fiber_wait(may_retry);
+	retrying = fiber_current();
+}
+
+void dmr_env_retry_unlock(struct dmr_env *env)
+{
+	(void)env;
+	retrying = NULL;
 }
 
 bool dmr_env_stopping(struct dmr_env *env)
