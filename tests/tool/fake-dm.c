@@ -163,11 +163,10 @@ int __wrap_remap_message(const char *name, char **reply, bool quiet,
 	char text[200];
 	va_list ap;
 
-	(void)name;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (load(&r))
+	if (load(&r) || strcmp(name, r.name))
 		return -ENXIO;
 	if (!strcmp(text, "status"))
 		*reply = strndup(line(1), strcspn(line(1), "\n"));

@@ -128,9 +128,48 @@ Bcc: everybody"
 	[ "$(awk '/^$/ { print NR; exit }' mail)" = 4 ]
 	grep -q '^3 arguments: Attention|lab|1 block is known bad' hooked
 	[ ! -e pwned ]
-	# What cannot be run is a line, not the end.
+	# What cannot be run is told at once, not at the moment of need.
 	rm /usr/sbin/sendmail
-	expect 0 'cannot run /usr/sbin/sendmail' dmremap monitor --once --mail root
+	refused 2 'cannot run /usr/sbin/sendmail' dmremap monitor --once --mail root
+}
+
+# One burst is one mail; a hook that hangs is ended; what should be open and is not; reminders.
+t_monitor_burst() {
+	local pid
+	pair
+	cat >/usr/sbin/sendmail <<'SH'
+#!/bin/sh
+cat >>/run/test/mail; echo ==== >>/run/test/mail
+SH
+	cat >hook <<'SH'
+#!/bin/sh
+echo "$1" >>/run/test/hooked
+sleep 1000
+SH
+	chmod +x /usr/sbin/sendmail hook
+	dmremap lab hurt --at 800+80 --kind read,write >/dev/null
+	"$D" monitor --interval 300 --mail root >told 2>&1 &
+	pid=$!
+	for at in 100 101 102; do
+		dd if=$M/lab of=/dev/null bs=4k skip=$at count=1 iflag=direct status=none 2>/dev/null || true
+	done
+	for _ in $(seq 60); do ! grep -q '^KnownBad lab: 3' told || break; sleep 0.5; done
+	kill -TERM $pid
+	ended 0 $pid
+	# At the end it goes at once: one mail with all of it.
+	[ "$(grep -c ==== mail)" = 1 ]
+	[ "$(grep -c '^To:' mail)" = 1 ]
+	grep -q '^KnownBad lab: 3 blocks' mail
+	grep -q '^Attention lab: ' mail
+	grep -q '^Subject: dm-remap: .* and [1-9][0-9]* more$' mail
+	expect 0 'was killed after 1 s' dmremap monitor --once --hook "$T/hook" --hook-timeout 1
+	[ "$(cat hooked)" = Attention ]
+	! pgrep -f 'sleep 1000' >/dev/null
+	refused 1 'hook-timeout' dmremap monitor --hook-timeout 0 --once
+	expect 0 'Missing tank: the device is not open' dmremap monitor --once lab tank
+	dmremap close lab
+	expect 0 'NotOpen .*dmremap assemble' dmremap monitor --once
+	expect 0 'Missing lab' dmremap monitor --once lab
 }
 
 t_monitor() {

@@ -5,172 +5,80 @@
 #include "devices/blocks.h"
 #include "devices/dm.h"
 #include "devices/fit.h"
+#include "notify.h"
+#include "pairing/pairing.h"
 
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
-#define MAX_WATCHED	64
-
-extern char **environ;
 
 struct watched {
 	char name[DM_NAME];
 	struct kstat k;
 	enum health health;
-	bool here;
+	bool here;		/* seen at this look */
+	bool named;		/* on the command line: it should be open */
+	bool missing;		/* and is not */
+	double told;		/* when its state was told last */
+	char why[1200];
 };
 
 struct monitor {
-	struct watched w[MAX_WATCHED];
+	struct watched *w;
 	int nr;
-	const char *hook, *mail;
-	bool syslog, test;
+	struct notify n;
+	bool test;
+	double remind;		/* seconds; 0: never */
 };
 
-/* Wait for the child; its failure is worth a line, no more. */
-static void wait_for(pid_t pid, const char *what)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		note("dmremap: %s failed (status %d)", what, status);
-}
-
-/* The child gets signals as they usually are: we ignore SIGPIPE. */
-static int spawn(pid_t *pid, char *argv[], posix_spawn_file_actions_t *fa)
-{
-	posix_spawnattr_t attr;
-	sigset_t set;
-	int e;
-
-	posix_spawnattr_init(&attr);
-	sigemptyset(&set);
-	sigaddset(&set, SIGPIPE);
-	posix_spawnattr_setsigdefault(&attr, &set);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
-	e = posix_spawn(pid, argv[0], fa, &attr, argv, environ);
-	posix_spawnattr_destroy(&attr);
-	return e;
-}
-
-static void send_mail(const char *to, const char *event, const char *name,
-		      const char *text)
-{
-	char *argv[] = { "/usr/sbin/sendmail", "-t", "-i", NULL };
-	posix_spawn_file_actions_t fa;
-	char host[256] = "";
-	int fds[2], e;
-	pid_t pid;
-	FILE *f;
-
-	gethostname(host, sizeof(host) - 1);
-	if (pipe2(fds, O_CLOEXEC))
-		return;
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_adddup2(&fa, fds[0], STDIN_FILENO);
-	e = spawn(&pid, argv, &fa);
-	posix_spawn_file_actions_destroy(&fa);
-	close(fds[0]);
-	if (e) {
-		close(fds[1]);
-		note("dmremap: cannot run %s: %s", argv[0], strerror(e));
-		return;
-	}
-	f = fdopen(fds[1], "w");
-	if (f) {
-		fprintf(f, "To: %s\nSubject: dm-remap: %s on %s (%s)\n\nThis is dmremap monitor on %s.\n\n%s: %s\n\n'dmremap status %s' says more.\n",
-			to, event, host, name, host, name, text, name);
-		fclose(f);
-	}
-	wait_for(pid, "sending mail");
-}
-
-static void run_hook(const char *hook, const char *event, const char *name,
-		     const char *text)
-{
-	char *argv[] = { (char *)hook, (char *)event, (char *)name,
-			 (char *)text, NULL };
-	pid_t pid;
-	int e = spawn(&pid, argv, NULL);
-
-	if (e)
-		note("dmremap: cannot run %s: %s", hook, strerror(e));
-	else
-		wait_for(pid, hook);
-}
-
-__printf(4, 5)
-static void tell(const struct monitor *m, const char *event, const char *name,
-		 const char *fmt, ...)
-{
-	char text[1400];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	printf("%s %s: %s\n", event, name, text);
-	fflush(stdout);
-	if (m->syslog)
-		syslog(LOG_WARNING, "%s %s: %s", event, name, text);
-	if (m->hook)
-		run_hook(m->hook, event, name, text);
-	if (m->mail)
-		send_mail(m->mail, event, name, text);
-}
-
 /* What is worth telling about the difference of two looks? */
-static void compare(const struct monitor *m, struct watched *w,
+static void compare(struct monitor *m, struct watched *w,
 		    const struct kstat *now)
 {
 	static const char *const event[] = { "Fine", "Attention", "Critical" };
 	const struct kstat *old = &w->k;
-	char why[1200];
-	enum health h = kstat_health(now, w->name, why, sizeof(why));
+	enum health h = kstat_health(now, w->name, w->why, sizeof(w->why));
 
 	if (!old->main_gone != !now->main_gone)
-		tell(m, now->main_gone ? "MainGone" : "MainBack", w->name,
+		notify_tell(&m->n, now->main_gone ? "MainGone" : "MainBack", w->name,
 		     now->main_gone ?
 		     "the main device is gone, or answers nothing" :
 		     "the main device answers again");
 	if (now->main_changed > old->main_changed)
-		tell(m, "MainChanged", w->name, "the main device was written to without its spare");
+		notify_tell(&m->n, "MainChanged", w->name, "the main device was written to without its spare");
 	if (strcmp(old->mode, now->mode))
-		tell(m, "ModeChange", w->name, "mode %s, was %s", now->mode,
+		notify_tell(&m->n, "ModeChange", w->name, "mode %s, was %s", now->mode,
 		     old->mode);
 	if (strcmp(old->breaker, now->breaker))
-		tell(m, "Breaker", w->name, "the breaker is %s now",
+		notify_tell(&m->n, "Breaker", w->name, "the breaker is %s now",
 		     now->breaker);
 	if (now->lost_sectors > old->lost_sectors)
-		tell(m, "Lost", w->name, "%llu sectors are lost, %llu were",
+		notify_tell(&m->n, "Lost", w->name, "%llu sectors are lost, %llu were",
 		     ULL(now->lost_sectors), ULL(old->lost_sectors));
 	if (now->known_bad > old->known_bad)
-		tell(m, "KnownBad", w->name,
+		notify_tell(&m->n, "KnownBad", w->name,
 		     "%llu blocks cannot be read, %llu could not before; 'dmremap whose %s --all' names the files",
 		     ULL(now->known_bad), ULL(old->known_bad), w->name);
 	if (now->partial > old->partial)
-		tell(m, "Partial", w->name,
+		notify_tell(&m->n, "Partial", w->name,
 		     "%llu blocks are on the spare only in part, %llu were; 'dmremap evacuate %s --partial' saves what still reads",
 		     ULL(now->partial), ULL(old->partial), w->name);
 	if (now->slots_bad > old->slots_bad)
-		tell(m, "SpareFailing", w->name, "%llu slots of the spare are bad, %llu were",
+		notify_tell(&m->n, "SpareFailing", w->name, "%llu slots of the spare are bad, %llu were",
 		     ULL(now->slots_bad), ULL(old->slots_bad));
 	if (now->remappings > old->remappings)
-		tell(m, "NewRemaps", w->name, "%llu blocks on the spare, %llu before; %llu slots are free",
+		notify_tell(&m->n, "NewRemaps", w->name, "%llu blocks on the spare, %llu before; %llu slots are free",
 		     ULL(now->remappings), ULL(old->remappings),
 		     ULL(now->slots_free));
 	if (h != w->health)
-		tell(m, event[h], w->name, "%s", why[0] ? why : "all is well");
+		notify_tell(&m->n, event[h], w->name, "%s", w->why[0] ? w->why : "all is well");
+	if (h != w->health)
+		w->told = now_seconds();
 	w->health = h;
 	w->k = *now;
 }
@@ -185,58 +93,121 @@ static struct watched *find(struct monitor *m, const char *name)
 	return NULL;
 }
 
+/* Return: NULL if there is no memory. */
+static struct watched *add(struct monitor *m, const char *name)
+{
+	struct watched *more = realloc(m->w, (m->nr + 1) * sizeof(*more));
+
+	if (!more)
+		return NULL;
+	m->w = more;
+	more += m->nr++;
+	memset(more, 0, sizeof(*more));
+	strscpy(more->name, name, sizeof(more->name));
+	return more;
+}
+
+/* The first look at a device: what is wrong with it already? */
+static void begin(struct monitor *m, struct watched *w, const struct kstat *k)
+{
+	w->k = *k;
+	w->health = kstat_health(k, w->name, w->why, sizeof(w->why));
+	w->told = now_seconds();
+	if (w->missing)
+		notify_tell(&m->n, "Back", w->name, "the device is open again");
+	if (w->health != HEALTH_FINE)
+		notify_tell(&m->n, w->health == HEALTH_CRITICAL ? "Critical" :
+			    "Attention", w->name, "%s", w->why);
+	else if (!w->missing && m->test)
+		notify_tell(&m->n, "Test", w->name, "this is a test");
+	w->missing = false;
+}
+
+static void look_at(struct monitor *m, const struct args *a,
+		    const struct remap *r)
+{
+	const char *name = r->name;
+	struct watched *w = find(m, name);
+	char *reply = NULL;
+	struct kstat k;
+
+	if ((a->nr && !w) || remap_message(name, &reply, true, "status"))
+		return;
+	if (kstat_parse(&k, reply)) {
+		kstat_look(&k, r);
+		if (w && w->k.mode[0] && !w->missing) {
+			compare(m, w, &k);
+		} else {
+			w = w ?: add(m, name);
+			if (w)
+				begin(m, w, &k);
+		}
+		if (w)
+			w->here = true;
+	}
+	free(reply);
+}
+
+static void gone(struct monitor *m, struct watched *w)
+{
+	static const char text[] = "the device is not open, or does not answer; 'dmremap scan' and 'dmremap assemble' open what can be found";
+
+	if (w->named && !w->missing) {
+		notify_tell(&m->n, "Missing", w->name, "%s", text);
+		w->missing = true;
+		w->told = now_seconds();
+		strscpy(w->why, text, sizeof(w->why));
+	} else if (!w->named) {
+		notify_tell(&m->n, "Closed", w->name,
+			    "the device is gone, or does not answer");
+		*w = m->w[--m->nr];
+	}
+}
+
 static void look(struct monitor *m, const struct args *a)
 {
+	double now = now_seconds();
 	struct remap *list;
-	char *reply = NULL, why[1200];
-	int i, j, nr;
+	int i, nr;
 
 	if (remap_list(&list, &nr))
 		return;
 	for (i = 0; i < m->nr; i++)
 		m->w[i].here = false;
-	for (i = 0; i < nr; i++) {
-		struct watched *w = find(m, list[i].name);
-		struct kstat k;
-		bool wanted = !a->nr;
-
-		for (j = 0; j < a->nr; j++)
-			wanted |= !strcmp(a->arg[j], list[i].name);
-		if (!wanted || remap_message(list[i].name, &reply, true,
-					     "status"))
-			continue;
-		if (kstat_parse(&k, reply)) {
-			kstat_look(&k, &list[i]);
-			if (w) {
-				compare(m, w, &k);
-			} else if (m->nr < MAX_WATCHED) {
-				w = &m->w[m->nr++];
-				memset(w, 0, sizeof(*w));
-				strscpy(w->name, list[i].name,
-					sizeof(w->name));
-				w->k = k;
-				w->health = kstat_health(&k, w->name, why,
-							 sizeof(why));
-				if (w->health != HEALTH_FINE)
-					tell(m, w->health == HEALTH_CRITICAL ?
-					     "Critical" : "Attention",
-					     w->name, "%s", why);
-				if (m->test)
-					tell(m, "Test", w->name, "this is a test");
-			}
-			if (w)
-				w->here = true;
-		}
-		free(reply);
-		reply = NULL;
-	}
+	for (i = 0; i < nr; i++)
+		look_at(m, a, &list[i]);
 	free(list);
-	for (i = 0; i < m->nr; i++)
-		if (!m->w[i].here) {
-			tell(m, "Closed", m->w[i].name,
-			     "the device is gone, or does not answer");
-			m->w[i--] = m->w[--m->nr];
-		}
+	for (i = m->nr - 1; i >= 0; i--)
+		if (!m->w[i].here)
+			gone(m, &m->w[i]);
+	for (i = 0; m->remind && i < m->nr; i++) {
+		struct watched *w = &m->w[i];
+
+		if ((w->health == HEALTH_FINE && !w->missing) ||
+		    now - w->told < m->remind)
+			continue;
+		notify_tell(&m->n, "Reminder", w->name, "still: %s", w->why);
+		w->told = now;
+	}
+}
+
+/* Pairs whose devices are both here, and which nobody has opened. */
+static void look_for_closed(struct monitor *m)
+{
+	struct candidates all = { 0 };
+	int i;
+
+	if (candidates_find(&all, false))
+		return;
+	for (i = 0; i < all.nr; i++) {
+		const struct candidate *c = all.c[i];
+
+		if (!c->open_as[0] && c->nr_mains && !c->newer)
+			notify_tell(&m->n, "NotOpen", candidate_name(c),
+				    "main and spare (%s) are here, but the device is not open; 'dmremap assemble' opens it",
+				    c->spare.path);
+	}
+	candidates_free(&all);
 }
 
 /* Arm the control device: it becomes readable with the next event of any device. */
@@ -250,51 +221,96 @@ static int arm(int fd)
 	return ioctl(fd, DM_DEV_ARM_POLL, &d);
 }
 
-static int run(struct args *a)
+static int options(const struct args *a, struct monitor *m, u64 *interval)
 {
-	struct monitor *m;
-	struct pollfd p = { .events = POLLIN };
-	u64 interval = 60;
+	u64 hours = 24;
 	int r;
 
-	r = opt_u64(a, "interval", &interval) ?: dm_ready();
+	m->n.timeout = 60;
+	r = opt_u64(a, "interval", interval) ?: opt_u64(a, "remind", &hours) ?:
+	    opt_u64(a, "hook-timeout", &m->n.timeout);
 	if (r)
 		return r;
-	if (!interval || interval > 86400)
+	if (!*interval || *interval > 86400)
 		return fail(RC_USAGE, "--interval: 1 to 86400 seconds");
-	if (opt(a, "hook") && (opt(a, "hook")[0] != '/' ||
-			       access(opt(a, "hook"), X_OK)))
-		return fail(RC_USAGE, "--hook: '%s' is not the full path of a program that can be run",
-			    opt(a, "hook"));
-	if (opt(a, "mail") && strpbrk(opt(a, "mail"), "\r\n"))
-		return fail(RC_USAGE, "--mail: that is no address");
-	m = calloc(1, sizeof(*m));
+	if (!m->n.timeout || m->n.timeout > 3600)
+		return fail(RC_USAGE, "--hook-timeout: 1 to 3600 seconds");
+	if (hours > 8760)
+		return fail(RC_USAGE, "--remind: 0 to 8760 hours");
+	m->remind = hours * 3600.0;
+	m->n.hook = opt(a, "hook");
+	m->n.mail = opt(a, "mail");
+	m->n.syslog = opt(a, "syslog");
+	m->test = opt(a, "test");
+	return notify_check(&m->n) ?: dm_ready();
+}
+
+/* Until the next event, the next look, or until a mail should go. */
+static void wait_for_event(struct monitor *m, struct pollfd *p, bool armed,
+			   u64 interval)
+{
+	double next = now_seconds() + interval;
+	int due, ms;
+
+	while (!interrupted()) {
+		due = notify_due(&m->n);
+		ms = max((int)((next - now_seconds()) * 1000), 0);
+		if (due >= 0)
+			ms = min(ms, due);
+		if (poll(p, armed, ms) > 0)
+			break;
+		if (!notify_due(&m->n))
+			notify_flush(&m->n);
+		if (now_seconds() >= next)
+			return;
+	}
+	/* One storm of errors is one look. */
+	if (!interrupted())
+		usleep(300000);
+}
+
+static int run(struct args *a)
+{
+	struct monitor m = { 0 };
+	struct pollfd p = { .events = POLLIN };
+	double scanned = 0;
+	u64 interval = 60;
+	int r, i;
+
+	r = options(a, &m, &interval);
+	if (r)
+		return r;
+	for (i = 0; i < a->nr; i++) {
+		struct watched *w = find(&m, a->arg[i]) ?: add(&m, a->arg[i]);
+
+		if (!w)
+			return fail(RC_FAILED, "out of memory");
+		w->named = true;
+	}
 	p.fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
-	if (!m || p.fd < 0) {
-		free(m);
+	if (p.fd < 0)
 		return fail(RC_FAILED, "cannot open /dev/mapper/control: %s",
 			    strerror(errno));
-	}
-	m->hook = opt(a, "hook");
-	m->mail = opt(a, "mail");
-	m->syslog = opt(a, "syslog");
-	m->test = opt(a, "test");
 	openlog("dmremap", LOG_PID, LOG_DAEMON);
 	catch_signals();
 	do {
 		/* Arm first: what happens while we look is not missed. */
 		bool armed = !arm(p.fd);
 
-		look(m, a);
+		look(&m, a);
+		/* A scan reads of every disk: seldom. */
+		if (!a->nr && (!scanned || (m.remind &&
+		    now_seconds() - scanned >= m.remind))) {
+			look_for_closed(&m);
+			scanned = now_seconds();
+		}
 		if (opt(a, "once"))
 			break;
-		poll(&p, armed, interval * 1000);
-		/* One storm of errors is one look. */
-		if (!interrupted())
-			usleep(300000);
+		wait_for_event(&m, &p, armed, interval);
 	} while (!interrupted());
+	notify_flush(&m.n);
 	close(p.fd);
-	free(m);
+	free(m.w);
 	return RC_OK;
 }
 
@@ -303,15 +319,17 @@ const struct command cmd_monitor = {
 	.group = "Looking after",
 	.synopsis = "[NAME...]",
 	.summary = "wait for events; mail, or run a program",
-	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, to syslog, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Events: MainGone, MainBack, MainChanged, NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
+	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, to syslog, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Whether mail and program can be run is checked at the start. Events of one burst are one mail, which goes when there was none for 10 seconds. What is not fine is told again every day (--remind). A named device that is not open is an alarm (Missing); without names, so are pairs that are here and not open (NotOpen). Events: MainGone, MainBack, MainChanged, NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Missing, NotOpen, Back, Reminder, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
 	.examples = "  dmremap monitor --mail root --syslog\n  dmremap monitor --hook /usr/local/sbin/on-remap --once --test\n",
 	.min_args = 0, .max_args = -1,
 	.run = run,
 	.opts = {
 		{ "hook", "PROGRAM", "run PROGRAM EVENT NAME TEXT" },
+		{ "hook-timeout", "SECONDS", "end it when it takes longer (default 60)" },
 		{ "mail", "ADDRESS", "send a mail" },
 		{ "syslog", NULL, "write to the system log" },
 		{ "interval", "SECONDS", "look at least so often, also without an event (default 60)" },
+		{ "remind", "HOURS", "tell again what is not fine (default 24; 0: never)" },
 		{ "once", NULL, "look once and end" },
 		{ "test", NULL, "tell about each device at the start, to try out mail and hook" },
 	},

@@ -319,7 +319,64 @@ static void as_prometheus(FILE *f, const struct report *r, int nr)
 	}
 }
 
-static void print_all(const struct args *a, FILE *f, struct report *r, int nr)
+/* 'label'=value;warn;crit;min;max, as the Monitoring Plugins have it */
+static void perfdata(FILE *f, const char *name, const char *what, u64 v,
+		     const char *limits)
+{
+	/* A quote within quotes is written twice; '=' ends a label. */
+	fprintf(f, " '");
+	for (; *name; name++)
+		fprintf(f, "%s", *name == '\'' ? "\'\'" :
+			(char[]){ strchr("=|\n", *name) ? '_' : *name, 0 });
+	fprintf(f, "_%s'=%llu%s", what, ULL(v), limits);
+}
+
+static void as_nagios(FILE *f, const struct report *r, int nr,
+		      enum health worst)
+{
+	static const char *const verdict[] = { "OK", "WARNING", "CRITICAL",
+					       "UNKNOWN" };
+	char limits[100];
+	int d, told = 0;
+
+	fprintf(f, "DMREMAP %s - ", verdict[nr ? worst : HEALTH_UNKNOWN]);
+	for (d = 0; d < nr; d++) {
+		char why[sizeof(r[d].why)], *c;
+
+		if (r[d].health == HEALTH_FINE)
+			continue;
+		/* The bar is where numbers begin. */
+		strscpy(why, r[d].why, sizeof(why));
+		for (c = why; *c; c++)
+			*c = *c == '|' || *c == '\n' ? ' ' : *c;
+		fprintf(f, "%s%s: %s", told++ ? "; " : "", r[d].m.name, why);
+	}
+	if (!told)
+		fprintf(f, nr ? "%d device%s, no bad block is without its data" :
+			"no dm-remap device is open", nr, nr == 1 ? "" : "s");
+	fprintf(f, " |");
+	for (d = 0; d < nr; d++) {
+		const struct kstat *k = &r[d].k;
+
+		if (r[d].health == HEALTH_UNKNOWN)
+			continue;
+		snprintf(limits, sizeof(limits), ";%llu:;1:;0;%llu",
+			 ULL(max(k->low_water, k->slots_total / 10)),
+			 ULL(k->slots_total));
+		perfdata(f, r[d].m.name, "slots_free", k->slots_free, limits);
+		perfdata(f, r[d].m.name, "remapped", k->remappings, ";;;0");
+		perfdata(f, r[d].m.name, "known_bad", k->known_bad, ";0;;0");
+		perfdata(f, r[d].m.name, "lost_sectors", k->lost_sectors,
+			 ";;0;0");
+		perfdata(f, r[d].m.name, "slots_bad", k->slots_bad, ";0;;0");
+		perfdata(f, r[d].m.name, "errors_passed_on", k->propagated,
+			 "c");
+	}
+	fputc('\n', f);
+}
+
+static void print_all(const struct args *a, FILE *f, struct report *r, int nr,
+		      enum health worst)
 {
 	struct json_object *list;
 	int i;
@@ -333,6 +390,8 @@ static void print_all(const struct args *a, FILE *f, struct report *r, int nr)
 		csv_head(f);
 		for (i = 0; i < nr; i++)
 			as_csv(f, &r[i]);
+	} else if (opt(a, "nagios")) {
+		as_nagios(f, r, nr, worst);
 	} else if (opt(a, "prometheus")) {
 		as_prometheus(f, r, nr);
 	}
@@ -340,7 +399,10 @@ static void print_all(const struct args *a, FILE *f, struct report *r, int nr)
 
 static int run(struct args *a)
 {
-	bool machine = opt(a, "json") || opt(a, "csv") || opt(a, "prometheus");
+	bool machine = opt(a, "json") || opt(a, "csv") ||
+		       opt(a, "prometheus") || opt(a, "nagios");
+	/* What should be open and is not is news for a monitor. */
+	bool monitor = opt(a, "prometheus") || opt(a, "nagios");
 	enum health worst = HEALTH_FINE;
 	struct remap *list = NULL;
 	struct report *r = NULL;
@@ -352,11 +414,17 @@ static int run(struct args *a)
 		return HEALTH_UNKNOWN;
 	if (a->nr) {
 		list = calloc(a->nr, sizeof(*list));
-		for (nr = 0; list && nr < a->nr; nr++)
-			if (remap_get(a->arg[nr], &list[nr])) {
+		for (nr = 0; list && nr < a->nr; nr++) {
+			if (!remap_get(a->arg[nr], &list[nr]))
+				continue;
+			if (!monitor) {
 				free(list);
 				return HEALTH_UNKNOWN;
 			}
+			memset(&list[nr], 0, sizeof(list[nr]));
+			strscpy(list[nr].name, a->arg[nr],
+				sizeof(list[nr].name));
+		}
 	} else if (remap_list(&list, &nr)) {
 		return HEALTH_UNKNOWN;
 	}
@@ -369,12 +437,12 @@ static int run(struct args *a)
 	}
 	if (machine || opt(a, "output")) {
 		if (!machine) {
-			fail(0, "--output goes with --json, --csv or --prometheus");
+			fail(0, "--output goes with --json, --csv, --prometheus or --nagios");
 			worst = HEALTH_UNKNOWN;
 		} else if (output_begin(&out, opt(a, "output"))) {
 			worst = HEALTH_UNKNOWN;
 		} else {
-			print_all(a, out.f, r, nr);
+			print_all(a, out.f, r, nr, worst);
 			if (output_end(&out, true))
 				worst = HEALTH_UNKNOWN;
 			else if (opt(a, "output"))
@@ -407,10 +475,11 @@ const struct command cmd_status = {
 	.group = "Looking",
 	.synopsis = "[NAME...]",
 	.summary = "is my data safe, how much spare is left?",
-	.text = "Says of all devices, or the named ones, what a person wants to know first: whether the data is safe and, if not, why and what to do; how much room is left; what happened so far. All of it comes from the kernel.\nExit status, of the worst device: 0 fine, 1 attention (the spare fills up or fails, blocks are known bad, a copy of the metadata is damaged, errors were passed on without a remap, the main device is another one than was recorded or was used without its spare), 2 critical (the spare is full, gone, or read-only; the breaker is open; sectors are lost; the main device is gone), 3 cannot tell.",
+	.text = "Says of all devices, or the named ones, what a person wants to know first: whether the data is safe and, if not, why and what to do; how much room is left; what happened so far. All of it comes from the kernel.\nExit status, of the worst device: 0 fine, 1 attention (the spare fills up or fails, blocks are known bad, a copy of the metadata is damaged, errors were passed on without a remap, the main device is another one than was recorded or was used without its spare), 2 critical (the spare is full, gone, or read-only; the breaker is open; sectors are lost; the main device is gone), 3 cannot tell: for --prometheus and --nagios also when a named device is not open.",
 	.examples =
 		"  dmremap status\n"
 		"  dmremap status data --sample 10\n"
+		"  dmremap status --nagios data\n"
 		"  dmremap status --prometheus --output /var/lib/prometheus/node-exporter/dmremap.prom\n",
 	.min_args = 0, .max_args = -1,
 	.run = run,
@@ -419,6 +488,7 @@ const struct command cmd_status = {
 		{ "json", NULL, "print JSON" },
 		{ "csv", NULL, "print a table with commas" },
 		{ "prometheus", NULL, "print metrics for node_exporter's textfile collector" },
+		{ "nagios", NULL, "print one line for Nagios and Icinga, with performance data" },
 		{ "output", "FILE", "write to FILE, all at once; the exit status is then that of the writing" },
 		{ "sample", "SECONDS", "look twice, and say what changed meanwhile" },
 	},
