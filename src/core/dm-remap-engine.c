@@ -332,8 +332,8 @@ bool dmr_must_commit(const struct dmr_engine *e)
 
 /*
  * The commit failed half-way: at the next load, the old or the new version of
- * each entry will be found. Until then, what differs between the two is
- * neither read nor written: a write to the old place that we acknowledge could
+ * each entry will be found. Until then, what one of the two alone places on the spare
+ * is neither read nor written: a write to the old place that we acknowledge could
  * be hidden by the new one.
  */
 static void doubt(struct dmr_engine *e)
@@ -342,43 +342,23 @@ static void doubt(struct dmr_engine *e)
 	unsigned int i;
 
 	for (i = 0; i < store->nr_staged; i++) {
-		u32 slot = store->staged[i].slot, old;
-		u64 w = store->staged[i].word;
-		u64 now = dmr_store_word(store, slot), old_word;
-		u8 changed;
+		u32 slot = store->staged[i].slot, at;
+		u64 word = store->staged[i].word, there = 0, block;
 
-		if (dmr_word_state(w) == DMR_BAD)
+		if (dmr_word_state(word) == DMR_BAD)
 			continue;
-		if (dmr_word_state(w) == DMR_FREE) {
-			dmr_store_set(store, slot,
-				      dmr_word(dmr_word_block(now), DMR_LIVE, 0,
-					       dmr_word_all(now), dmr_word_gen(now)) |
-				      (now & DMR_WORD_UNPROVEN));
+		block = dmr_word_block(dmr_word_state(word) == DMR_LIVE ? word :
+				       dmr_store_word(store, slot));
+		at = dmr_index_find(&e->index, block, &there);
+		if (at != DMR_NO_SLOT) {
+			/* In another slot, it is other data. */
+			if (at != slot)
+				there = dmr_word_doubt(there, 0);
+			dmr_store_set(store, at, dmr_word_doubt(there, word));
 			continue;
 		}
-		old = dmr_index_find(&e->index, dmr_word_block(w), &old_word);
-		if (old == slot) {
-			changed = (dmr_word_valid(now) ^ dmr_word_valid(w)) |
-				  (dmr_word_lost(now) ^ dmr_word_lost(w));
-			dmr_store_set(store, slot,
-				      dmr_word(dmr_word_block(w), DMR_LIVE,
-					       dmr_word_valid(now) & ~changed,
-					       dmr_word_lost(now) | changed,
-					       dmr_word_gen(now)) |
-				      (w & DMR_WORD_UNPROVEN));
-		} else if (old == DMR_NO_SLOT) {
-			dmr_store_set(store, slot,
-				      dmr_word(dmr_word_block(w), DMR_LIVE, 0,
-					       dmr_word_all(w), dmr_word_gen(w)) |
-				      (w & DMR_WORD_UNPROVEN));
-			dmr_index_insert(&e->index, dmr_word_block(w), slot);
-		} else {
-			dmr_store_set(store, old,
-				      dmr_word(dmr_word_block(w), DMR_LIVE, 0,
-					       dmr_word_all(w) | dmr_word_all(old_word),
-					       dmr_word_gen(old_word)) |
-				      (old_word & DMR_WORD_UNPROVEN));
-		}
+		dmr_store_set(store, slot, dmr_word_doubt(word, 0));
+		dmr_index_insert(&e->index, block, slot);
 	}
 }
 
@@ -622,31 +602,6 @@ static int build_index(struct dmr_engine *e, struct dmr_why *why)
 }
 
 /*
- * The two copies of the slot table differ, or one cannot be read, which load could
- * not put right. Return: false if nothing says to the next load which one counts:
- * what is written now could be hidden, or its place forgotten, when it finds the
- * other copy.
- */
-static bool settle_copies(struct dmr_engine *e, const struct dmr_super *sb)
-{
-	struct dmr_store *store = &e->store;
-	bool noted = false;
-
-	if (e->mode == DMR_MODE_RW) {
-		/* Should it be readable one day, it is out of date by then. */
-		noted = !dmr_store_write_super(store);
-		dmr_spare_failed(e, "a damaged copy of the slot table cannot be repaired");
-	}
-	if (noted)
-		return true;
-	memcpy(store->sb.distrust, sb->distrust, sizeof(sb->distrust));
-	dmr_store_doubt(store);
-	dmr_env_log(e->env, DMR_LOG_ERR,
-		    "the copies of the slot table differ and cannot be repaired now: writes fail, and reads of what they differ about");
-	return false;
-}
-
-/*
  * Has anybody written to main since the device was closed? What cannot be read says
  * nothing.
  */
@@ -731,7 +686,6 @@ int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 			struct dmr_why *why)
 {
 	struct dmr_store *store = &e->store;
-	bool settled;
 	unsigned int i;
 	int r;
 
@@ -751,12 +705,16 @@ int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 		/* From now on main changes, and nothing is claimed after a crash. */
 		store->sb.nr_prints = 0;
 	}
-	settled = !store->differ || settle_copies(e, sb);
+	if (dmr_store_settle(store, sb) && e->mode == DMR_MODE_RW)
+		dmr_spare_failed(e, "a damaged copy of the slot table cannot be repaired");
 	r = build_index(e, why);
 	if (r)
 		return r;
-	if (!settled)
+	if (store->unsettled) {
+		dmr_env_log(e->env, DMR_LOG_ERR,
+			    "the copies of the slot table differ and cannot be repaired now: writes fail, and reads of what they differ about");
 		dmr_index_stop_writes(&e->index);
+	}
 
 	if (store->repaired)
 		dmr_env_log(e->env, DMR_LOG_WARN,

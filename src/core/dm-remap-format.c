@@ -27,6 +27,11 @@ struct dmr_disk_segment {
 	__le64 len;
 } __packed;
 
+struct dmr_disk_stale {
+	__le32 first;
+	__le32 nr_copy;		/* number << 1 | copy */
+} __packed;
+
 struct dmr_disk_print {
 	__le64 sector;
 	__le32 sectors;
@@ -48,13 +53,16 @@ struct dmr_disk_super {
 	char label[DMR_LABEL_LEN];
 	__le64 counters[16];	/* the ones beyond DMR_NR_COUNTERS are spare */
 	struct dmr_disk_segment seg[DMR_MAX_SEGMENTS];
-	struct dmr_disk_segment distrust[DMR_NR_COPIES];	/* table blocks */
+	/* By copy: what is in stale now; read only. */
+	struct dmr_disk_segment old_stale[DMR_NR_COPIES];
 	__le32 main_flags;
 	__le32 nr_prints;
 	__le64 main_start;
 	struct dmr_disk_print print[DMR_MAX_PRINTS];
 	char options[DMR_OPTIONS_LEN];
-	u8 reserved[1816];
+	__le32 nr_stale;
+	struct dmr_disk_stale stale[DMR_MAX_STALE];
+	u8 reserved[276];
 } __packed;
 
 struct dmr_disk_entry {
@@ -275,7 +283,9 @@ void dmr_super_encode(const struct dmr_super *sb, unsigned int copy, void *block
 	memset(d, 0, sizeof(*d));
 	d->compat = cpu_to_le32(sb->compat);
 	d->ro_compat = cpu_to_le32(sb->ro_compat);
-	d->incompat = cpu_to_le32(sb->incompat);
+	/* An older version must not believe them. */
+	d->incompat = cpu_to_le32(sb->incompat |
+				  (sb->nr_stale ? DMR_INCOMPAT_STALE : 0));
 	d->main_lbs = cpu_to_le32(sb->main_lbs);
 	d->main_sectors = cpu_to_le64(sb->main_sectors);
 	d->spare_start = cpu_to_le64(sb->spare_start);
@@ -286,9 +296,11 @@ void dmr_super_encode(const struct dmr_super *sb, unsigned int copy, void *block
 	memcpy(d->options, sb->options, sizeof(d->options));
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		d->counters[i] = cpu_to_le64(sb->counters[i]);
-	for (i = 0; i < DMR_NR_COPIES; i++) {
-		d->distrust[i].start = cpu_to_le64(sb->distrust[i].first);
-		d->distrust[i].len = cpu_to_le64(sb->distrust[i].nr);
+	d->nr_stale = cpu_to_le32(sb->nr_stale);
+	for (i = 0; i < sb->nr_stale; i++) {
+		d->stale[i].first = cpu_to_le32(sb->stale[i].first);
+		d->stale[i].nr_copy = cpu_to_le32(sb->stale[i].nr << 1 |
+						  sb->stale[i].copy);
 	}
 	d->main_flags = cpu_to_le32(sb->main_flags);
 	d->main_start = cpu_to_le64(sb->main_start);
@@ -319,6 +331,39 @@ static bool layout_decode(struct dmr_layout *l, const struct dmr_disk_super *d)
 		    len > U64_MAX - l->area_blocks ||
 		    dmr_layout_add(l, l->area_blocks + len))
 			return false;
+	}
+	return true;
+}
+
+static bool stale_decode(struct dmr_super *sb, const struct dmr_disk_super *d)
+{
+	u64 tables = sb->layout.nr_tables, first, nr;
+	u32 i;
+
+	sb->nr_stale = le32_to_cpu(d->nr_stale);
+	if (sb->nr_stale > DMR_MAX_STALE)
+		return false;
+	for (i = 0; i < sb->nr_stale; i++) {
+		struct dmr_stale *s = &sb->stale[i];
+
+		s->first = le32_to_cpu(d->stale[i].first);
+		s->nr = le32_to_cpu(d->stale[i].nr_copy) >> 1;
+		s->copy = le32_to_cpu(d->stale[i].nr_copy) & 1;
+		if (s->first >= tables || s->nr > tables - s->first)
+			return false;
+	}
+	for (i = 0; i < DMR_NR_COPIES; i++) {
+		first = le64_to_cpu(d->old_stale[i].start);
+		nr = le64_to_cpu(d->old_stale[i].len);
+		if (!nr || first >= tables)
+			continue;
+		if (sb->nr_stale == DMR_MAX_STALE)
+			return false;
+		sb->stale[sb->nr_stale++] = (struct dmr_stale) {
+			.copy = i,
+			.first = first,
+			.nr = min_t(u64, nr, tables - first),
+		};
 	}
 	return true;
 }
@@ -360,7 +405,7 @@ enum dmr_verdict dmr_super_decode(struct dmr_super *sb, int copy,
 	sb->seq = le64_to_cpu(d->header.seq);
 	sb->compat = le32_to_cpu(d->compat);
 	sb->ro_compat = le32_to_cpu(d->ro_compat);
-	sb->incompat = le32_to_cpu(d->incompat);
+	sb->incompat = le32_to_cpu(d->incompat) & ~DMR_INCOMPAT_STALE;
 	sb->main_lbs = le32_to_cpu(d->main_lbs);
 	sb->main_sectors = le64_to_cpu(d->main_sectors);
 	sb->spare_start = le64_to_cpu(d->spare_start);
@@ -373,15 +418,11 @@ enum dmr_verdict dmr_super_decode(struct dmr_super *sb, int copy,
 		strscpy(sb->options, d->options, sizeof(sb->options));
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		sb->counters[i] = le64_to_cpu(d->counters[i]);
-	for (i = 0; i < DMR_NR_COPIES; i++) {
-		sb->distrust[i].first = le64_to_cpu(d->distrust[i].start);
-		sb->distrust[i].nr = le64_to_cpu(d->distrust[i].len);
-	}
 	sb->main_flags = le32_to_cpu(d->main_flags);
 	sb->main_start = le64_to_cpu(d->main_start);
 	prints_decode(sb, d);
 
-	if (!layout_decode(&sb->layout, d) ||
+	if (!layout_decode(&sb->layout, d) || !stale_decode(sb, d) ||
 	    check_add_overflow(sb->spare_start,
 			       sb->layout.area_blocks << DMR_BLOCK_SECTOR_SHIFT,
 			       &end) ||
@@ -434,6 +475,17 @@ void dmr_table_encode(const u8 *uuid, u64 table, u64 seq, const u64 *words,
 		e->flags = !!(words[i] & DMR_WORD_UNPROVEN);
 	}
 	header_encode(&d->header, DMR_KIND_TABLE, uuid, table, seq);
+}
+
+u64 dmr_word_doubt(u64 a, u64 b)
+{
+	u64 live = dmr_word_state(a) == DMR_LIVE ? a : b;
+	u8 valid = dmr_word_valid(a) & dmr_word_valid(b);
+	u8 any = dmr_word_valid(a) | dmr_word_lost(a) |
+		 dmr_word_valid(b) | dmr_word_lost(b);
+
+	return dmr_word(dmr_word_block(live), DMR_LIVE, valid, any & ~valid,
+			dmr_word_gen(live)) | (live & DMR_WORD_UNPROVEN);
 }
 
 static bool entry_decode(const struct dmr_disk_entry *e, u64 main_blocks,

@@ -40,6 +40,7 @@
 #define DMR_IDENTITY_LEN	128	/* with the terminating NUL */
 #define DMR_LABEL_LEN		64	/* with the terminating NUL */
 #define DMR_OPTIONS_LEN		256	/* with the terminating NUL */
+#define DMR_MAX_STALE		192	/* runs of stale table blocks */
 #define DMR_MAX_PRINTS		64
 #define DMR_MAX_PRINT_SECTORS	128
 
@@ -57,9 +58,12 @@
 /* Features that this code knows, by what an unknown one forbids. */
 #define DMR_COMPAT_KNOWN	0	/* unknown: harmless */
 #define DMR_RO_COMPAT_KNOWN	0	/* unknown: only mode ro */
-#define DMR_INCOMPAT_KNOWN	DMR_INCOMPAT_UNPROVEN	/* unknown: refused */
 /* Entries may be unproven. Set with the first one. */
 #define DMR_INCOMPAT_UNPROVEN	1U
+/* Some table blocks are stale, see struct dmr_stale. Set while there are any. */
+#define DMR_INCOMPAT_STALE	2U
+/* unknown: refused */
+#define DMR_INCOMPAT_KNOWN	(DMR_INCOMPAT_UNPROVEN | DMR_INCOMPAT_STALE)
 
 /*--------------------------------------------------------------------
  * Words: one entry of the slot table as the CPU sees it
@@ -119,6 +123,13 @@ static inline u8 dmr_word_gen(u64 w)
 {
 	return w >> 55;
 }
+
+/*
+ * What is certain when nobody knows which of two versions of a slot's entry counts, one
+ * of which is live: sectors that one of them alone places on the spare are neither read
+ * there nor on main.
+ */
+u64 dmr_word_doubt(u64 a, u64 b);
 
 /* Is @a the later of two generations of one block? */
 static inline bool dmr_gen_after(u8 a, u8 b)
@@ -205,6 +216,17 @@ enum dmr_counter {
 	DMR_NR_COUNTERS,
 };
 
+/*
+ * A run of stale table blocks: they could not be made the same as those of the other
+ * copy when the device was activated. They do not count, whatever they hold: the device
+ * has been used with what the other copy says.
+ */
+struct dmr_stale {
+	u8 copy;
+	u32 first;
+	u32 nr;
+};
+
 /* What is known of main. An older version writes zeroes here: nothing is known. */
 #define DMR_MAIN_PLACE		1U	/* main_start is known */
 #define DMR_MAIN_CHANGED	2U	/* it was written to without its spare */
@@ -244,16 +266,8 @@ struct dmr_super {
 	u32 incompat;
 	u64 spare_start;	/* sector of the spare device, as a check */
 	u64 hwm;		/* table blocks in use; none beyond is trusted */
-	/*
-	 * Table blocks, by copy, that could not be made the same as the other
-	 * copy when the device was activated. They are not believed even if
-	 * they are valid, or can be read again: the device has been used with
-	 * what the other copy says.
-	 */
-	struct {
-		u64 first;
-		u64 nr;
-	} distrust[DMR_NR_COPIES];
+	u32 nr_stale;
+	struct dmr_stale stale[DMR_MAX_STALE];
 	u64 main_sectors;
 	u32 main_lbs;		/* logical block size of main, bytes */
 	u32 main_flags;

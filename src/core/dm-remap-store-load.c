@@ -380,7 +380,6 @@ struct loader {
 	struct dmr_why *why;
 	void *buf[DMR_NR_COPIES];
 	u64 *words[DMR_NR_COPIES];
-	unsigned long *repair[DMR_NR_COPIES];	/* table blocks to rewrite */
 	bool unflushed;		/* what is read may not be durable */
 };
 
@@ -418,16 +417,32 @@ static void read_run(struct loader *l, u64 table, u32 nr)
 	}
 }
 
-static enum dmr_verdict decode(const struct dmr_store *store, unsigned int copy,
-			       u64 table, const void *buf, u64 *seq, u64 *words)
+static bool is_stale(const struct dmr_store *store, unsigned int copy, u64 table)
+{
+	return table < store->stale_tables && test_bit(table, store->stale[copy]);
+}
+
+static enum dmr_verdict decode(const struct dmr_store *store, u64 table,
+			       const void *buf, u64 *seq, u64 *words)
 {
 	const struct dmr_super *sb = &store->sb;
 
-	if (table - sb->distrust[copy].first < sb->distrust[copy].nr)
-		return DMR_DAMAGED;
 	return dmr_table_decode(sb->uuid, table, store->main_blocks,
 				dmr_layout_entries(&sb->layout, table), buf,
 				seq, words);
+}
+
+static void read_stale(struct dmr_store *store)
+{
+	const struct dmr_super *sb = &store->sb;
+	u64 table;
+	u32 i;
+
+	store->stale_tables = sb->hwm;
+	for (i = 0; i < sb->nr_stale; i++)
+		for (table = sb->stale[i].first; table < sb->hwm &&
+		     table - sb->stale[i].first < sb->stale[i].nr; table++)
+			__set_bit(table, store->stale[sb->stale[i].copy]);
 }
 
 static int load_table(struct loader *l, u64 table, u32 i)
@@ -439,9 +454,18 @@ static int load_table(struct loader *l, u64 table, u32 i)
 	unsigned int copy, use, e;
 
 	for (copy = 0; copy < DMR_NR_COPIES; copy++)
-		verdict[copy] = decode(store, copy, table,
+		verdict[copy] = decode(store, table,
 				       l->buf[copy] + i * DMR_BLOCK_SIZE,
 				       &seq[copy], l->words[copy]);
+	/* What is the same as the copy that counts does not count less. */
+	if (verdict[0] == DMR_OK && verdict[1] == DMR_OK && seq[0] == seq[1] &&
+	    !(is_stale(store, 0, table) && is_stale(store, 1, table)) &&
+	    !memcmp(l->words[0], l->words[1], DMR_TABLE_ENTRIES * sizeof(u64)))
+		for (copy = 0; copy < DMR_NR_COPIES; copy++)
+			__clear_bit(table, store->stale[copy]);
+	for (copy = 0; copy < DMR_NR_COPIES; copy++)
+		if (is_stale(store, copy, table))
+			verdict[copy] = DMR_DAMAGED;
 	if (verdict[0] != DMR_OK && verdict[1] != DMR_OK) {
 		say(l->why, "neither copy of slot table block %llu is valid; see 'dmremap check'",
 		    table);
@@ -449,7 +473,7 @@ static int load_table(struct loader *l, u64 table, u32 i)
 	}
 	use = verdict[0] != DMR_OK || (verdict[1] == DMR_OK && seq[1] > seq[0]);
 	if (verdict[!use] != DMR_OK || seq[!use] != seq[use])
-		__set_bit(table, l->repair[!use]);
+		__set_bit(table, store->stale[!use]);
 	for (e = 0; e < nr; e++)
 		if (l->words[use][e])
 			dmr_store_set(store, table * DMR_TABLE_ENTRIES + e,
@@ -476,19 +500,20 @@ static bool repair_run(struct loader *l, unsigned int copy, u64 table, u32 nr)
 			  buf) != BLK_STS_OK)
 		return false;
 	for (i = 0; i < nr; i++)
-		if (decode(store, !copy, table + i, buf + i * DMR_BLOCK_SIZE,
-			   &seq, l->words[0]) != DMR_OK)
+		if (is_stale(store, !copy, table + i) ||
+		    decode(store, table + i, buf + i * DMR_BLOCK_SIZE, &seq,
+			   l->words[0]) != DMR_OK)
 			return false;
 	return dmr_meta_write(store->env,
 			      dmr_layout_table(&store->sb.layout, copy, table),
 			      nr, buf) == BLK_STS_OK;
 }
 
-/* Rewrite the blocks of one copy that are marked; those that fail stay so. */
+/* Rewrite the stale blocks of one copy; those that fail stay so. */
 static void repair_copy(struct loader *l, unsigned int copy)
 {
 	struct dmr_store *store = l->store;
-	unsigned long *map = l->repair[copy];
+	unsigned long *map = store->stale[copy];
 	u64 table = 0, hwm = store->sb.hwm;
 	u32 nr, limit, i;
 
@@ -509,30 +534,20 @@ static void repair_copy(struct loader *l, unsigned int copy)
 	}
 }
 
-/* What cannot be repaired is not to be believed from now on. */
 static void repair(struct loader *l)
 {
 	struct dmr_store *store = l->store;
-	u64 hwm = store->sb.hwm, first, last;
+	u64 hwm = store->sb.hwm;
 	unsigned int copy;
-	u32 wanted;
+	u32 wanted, left;
 
 	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
-		wanted = bitmap_weight(l->repair[copy], hwm);
+		wanted = bitmap_weight(store->stale[copy], hwm);
 		repair_copy(l, copy);
-		store->repaired += wanted - bitmap_weight(l->repair[copy], hwm);
-		first = find_first_bit(l->repair[copy], hwm);
-		if (first < hwm) {
+		left = bitmap_weight(store->stale[copy], hwm);
+		store->repaired += wanted - left;
+		if (left)
 			store->copies_whole &= ~BIT(copy);
-			store->differ = true;
-		}
-		/* To be written with the next superblock. */
-		if (!store->read_only) {
-			last = first < hwm ? find_last_bit(l->repair[copy], hwm) : 0;
-			store->sb.distrust[copy].first = first < hwm ? first : 0;
-			store->sb.distrust[copy].nr =
-				first < hwm ? last - first + 1 : 0;
-		}
 	}
 }
 
@@ -542,13 +557,16 @@ static void repair(struct loader *l)
  */
 static int rewrite_all(struct loader *l)
 {
-	u64 hwm = l->store->sb.hwm;
-	unsigned int copy;
+	struct dmr_store *store = l->store;
+	u64 hwm = store->sb.hwm;
+	unsigned int copy = 0;
 
-	for (copy = 0; copy < DMR_NR_COPIES && !l->store->differ; copy++) {
-		bitmap_fill(l->repair[copy], hwm);
+	if (store->copies_whole != BIT(DMR_NR_COPIES) - 1)
+		copy = DMR_NR_COPIES + 1;
+	for (; copy < DMR_NR_COPIES; copy++) {
+		bitmap_fill(store->stale[copy], hwm);
 		repair_copy(l, copy);
-		if (find_first_bit(l->repair[copy], hwm) < hwm)
+		if (find_first_bit(store->stale[copy], hwm) < hwm)
 			break;
 	}
 	if (copy == DMR_NR_COPIES)
@@ -629,12 +647,14 @@ int dmr_store_load(struct dmr_store *store, struct dmr_env *env,
 				       GFP_KERNEL);
 		l.words[copy] = kvcalloc(DMR_TABLE_ENTRIES, sizeof(u64),
 					 GFP_KERNEL);
-		l.repair[copy] = kvcalloc(BITS_TO_LONGS(sb->hwm),
-					  sizeof(long), GFP_KERNEL);
+		store->stale[copy] = kvcalloc(BITS_TO_LONGS(sb->hwm),
+					      sizeof(long), GFP_KERNEL);
 	}
 	if (store->buf && store->table_words && l.buf[0] && l.buf[1] &&
-	    l.words[0] && l.words[1] && l.repair[0] && l.repair[1])
+	    l.words[0] && l.words[1] && store->stale[0] && store->stale[1])
 		r = dmr_store_alloc_words(store, sb->layout.nr_tables);
+	if (!r)
+		read_stale(store);
 	/*
 	 * What is about to be read, and relied upon, may be left of a commit
 	 * that failed half-way, and be in the cache of the spare only.
@@ -654,53 +674,118 @@ int dmr_store_load(struct dmr_store *store, struct dmr_env *env,
 	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
 		kvfree(l.buf[copy]);
 		kvfree(l.words[copy]);
-		kvfree(l.repair[copy]);
 	}
 	return r;
 }
 
-/* What both versions of an entry say; sectors that they place differently are lost. */
-static u64 common_word(u64 a, u64 b)
-{
-	u8 a_all = dmr_word_valid(a) | dmr_word_lost(a);
-	u8 differ;
+/*--------------------------------------------------------------------
+ * Which copy counts?
+ *--------------------------------------------------------------------
+ */
 
-	if (a == b || dmr_word_state(a) == DMR_BAD)
-		return a;
-	if (dmr_word_state(b) == DMR_BAD)
-		return b;
-	if (dmr_word_state(a) == DMR_FREE)
-		return common_word(b, a);
-	if (dmr_word_state(b) == DMR_FREE || dmr_word_block(a) != dmr_word_block(b))
-		differ = a_all;
-	else
-		differ = (dmr_word_valid(a) ^ dmr_word_valid(b)) |
-			 (dmr_word_lost(a) ^ dmr_word_lost(b));
-	return dmr_word(dmr_word_block(a), DMR_LIVE, dmr_word_valid(a) & ~differ,
-			dmr_word_lost(a) | differ, dmr_word_gen(a));
+static bool is_listed(const struct dmr_super *sb, unsigned int copy, u64 table)
+{
+	u32 i;
+
+	for (i = 0; i < sb->nr_stale; i++)
+		if (sb->stale[i].copy == copy && table >= sb->stale[i].first &&
+		    table - sb->stale[i].first < sb->stale[i].nr)
+			return true;
+	return false;
 }
 
-void dmr_store_doubt(struct dmr_store *store)
+/* Return: false if there are too many runs of them. */
+static bool list_stale(struct dmr_store *store)
 {
-	u64 *words = store->table_words;
-	unsigned int copy, e, nr;
-	u64 table, seq;
-	u32 slot;
+	struct dmr_super *sb = &store->sb;
+	unsigned int copy;
+	u64 table, end;
+	u32 n = 0;
 
-	for (table = 0; table < store->sb.hwm; table++) {
-		nr = dmr_layout_entries(&store->sb.layout, table);
-		for (copy = 0; copy < DMR_NR_COPIES; copy++) {
-			if (dmr_store_read_table(store, copy, table, &seq,
-						 words) != DMR_OK)
-				continue;
-			for (e = 0; e < nr; e++) {
-				slot = table * DMR_TABLE_ENTRIES + e;
-				dmr_store_set(store, slot,
-					      common_word(dmr_store_word(store, slot),
-							  words[e]));
-			}
+	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		for (table = 0;; table = end) {
+			table = find_next_bit(store->stale[copy],
+					      store->stale_tables, table);
+			if (table == store->stale_tables)
+				break;
+			for (end = table + 1; end < store->stale_tables &&
+			     test_bit(end, store->stale[copy]); end++)
+				;
+			if (n == DMR_MAX_STALE)
+				return false;
+			sb->stale[n++] = (struct dmr_stale) {
+				.copy = copy, .first = table, .nr = end - table,
+			};
 		}
 	}
+	sb->nr_stale = n;
+	return true;
+}
+
+/* Sectors that a copy which is not believed places otherwise become lost. */
+static void doubt(struct dmr_store *store, unsigned int copy, u64 table)
+{
+	unsigned int e, nr = dmr_layout_entries(&store->sb.layout, table);
+	u64 block = dmr_layout_table(&store->sb.layout, copy, table);
+	u64 *words = store->table_words;
+	u64 seq, word;
+	u32 slot;
+
+	if (dmr_meta_read(store->env, block, 1, store->buf) != BLK_STS_OK ||
+	    decode(store, table, store->buf, &seq, words) != DMR_OK)
+		return;
+	for (e = 0; e < nr; e++) {
+		slot = table * DMR_TABLE_ENTRIES + e;
+		word = dmr_store_word(store, slot);
+		if (word == words[e] || dmr_word_state(word) == DMR_BAD)
+			continue;
+		/* Its block has another slot then, in both versions. */
+		if (dmr_word_state(words[e]) == DMR_BAD)
+			word = words[e];
+		else
+			word = dmr_word_doubt(word, words[e]);
+		dmr_store_set(store, slot, word);
+	}
+}
+
+/* The next stale block that the superblock which was loaded does not list. */
+static u64 next_unlisted(const struct dmr_store *store,
+			 const struct dmr_super *sb, unsigned int copy, u64 table)
+{
+	u64 end = store->stale_tables;
+
+	for (;; table++) {
+		table = find_next_bit(store->stale[copy], end, table);
+		if (table == end || !is_listed(sb, copy, table))
+			return table;
+	}
+}
+
+bool dmr_store_settle(struct dmr_store *store, const struct dmr_super *sb)
+{
+	u64 table, end = store->stale_tables;
+	bool any = false, unlisted = false;
+	unsigned int copy;
+
+	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		any |= find_first_bit(store->stale[copy], end) < end;
+		unlisted |= next_unlisted(store, sb, copy, 0) < end;
+	}
+	if (store->read_only)
+		store->unsettled = unlisted ||
+				   (any && hweight8(store->supers_whole) < 2);
+	else if (any)
+		store->unsettled = !list_stale(store) ||
+				   dmr_store_write_super(store);
+	else
+		store->sb.nr_stale = 0;
+	if (!store->unsettled)
+		return any;
+	for (copy = 0; copy < DMR_NR_COPIES; copy++)
+		for (table = next_unlisted(store, sb, copy, 0); table < end;
+		     table = next_unlisted(store, sb, copy, table + 1))
+			doubt(store, copy, table);
+	return true;
 }
 
 enum dmr_verdict dmr_store_read_table(struct dmr_store *store,
@@ -709,7 +794,8 @@ enum dmr_verdict dmr_store_read_table(struct dmr_store *store,
 {
 	u64 block = dmr_layout_table(&store->sb.layout, copy, table);
 
-	if (dmr_meta_read(store->env, block, 1, store->buf) != BLK_STS_OK)
+	if (is_stale(store, copy, table) ||
+	    dmr_meta_read(store->env, block, 1, store->buf) != BLK_STS_OK)
 		return DMR_DAMAGED;
-	return decode(store, copy, table, store->buf, seq, words);
+	return decode(store, table, store->buf, seq, words);
 }

@@ -210,6 +210,8 @@ void dmr_store_exit(struct dmr_store *store)
 		kvfree(words->chunk[i]);
 	for (i = 0; i < DMR_VIRTUAL_CHUNKS; i++)
 		kvfree(store->virt[i]);
+	for (i = 0; i < DMR_NR_COPIES; i++)
+		kvfree(store->stale[i]);
 	kvfree(words);
 	kvfree(store->buf);
 	kvfree(store->table_words);
@@ -221,21 +223,23 @@ void dmr_store_exit(struct dmr_store *store)
  *--------------------------------------------------------------------
  */
 
-static struct dmr_staged *find_staged(const struct dmr_store *store, u32 slot)
+/* Return: store->nr_staged if it is not. */
+static unsigned int find_staged(const struct dmr_store *store, u32 slot)
 {
-	unsigned int i = store->nr_staged;
+	unsigned int i;
 
-	while (i--)
+	for (i = 0; i < store->nr_staged; i++)
 		if (store->staged[i].slot == slot)
-			return (struct dmr_staged *)&store->staged[i];
-	return NULL;
+			break;
+	return i;
 }
 
 u64 dmr_store_view(const struct dmr_store *store, u32 slot)
 {
-	struct dmr_staged *s = find_staged(store, slot);
+	unsigned int i = find_staged(store, slot);
 
-	return s ? s->word : *word_at(store, slot);
+	return i < store->nr_staged ? store->staged[i].word :
+	       *word_at(store, slot);
 }
 
 u32 dmr_store_alloc(struct dmr_store *store)
@@ -251,7 +255,7 @@ u32 dmr_store_alloc(struct dmr_store *store)
 			slot = table * DMR_TABLE_ENTRIES + entry;
 			/* A free slot that is busy has been handed out. */
 			if (!*word_at(store, slot) &&
-			    !find_staged(store, slot)) {
+			    find_staged(store, slot) == store->nr_staged) {
 				WRITE_ONCE(*word_at(store, slot),
 					   DMR_WORD_BUSY);
 				store->cursor = slot + 1;
@@ -396,15 +400,14 @@ int dmr_store_grow(struct dmr_store *store, u64 area_blocks)
 
 void dmr_store_stage(struct dmr_store *store, u32 slot, u64 word)
 {
-	struct dmr_staged *s = find_staged(store, slot);
+	unsigned int i = find_staged(store, slot);
 
-	if (!s) {
-		if (WARN_ON_ONCE(store->nr_staged == DMR_MAX_STAGED))
-			return;
-		s = &store->staged[store->nr_staged++];
-	}
-	s->slot = slot;
-	s->word = word & ~DMR_WORD_BUSY;
+	if (WARN_ON_ONCE(i == DMR_MAX_STAGED))
+		return;
+	if (i == store->nr_staged)
+		store->nr_staged++;
+	store->staged[i].slot = slot;
+	store->staged[i].word = word & ~DMR_WORD_BUSY;
 }
 
 static int by_slot(const void *a, const void *b)

@@ -84,7 +84,7 @@ struct dmr_store {
 	bool read_only;
 	u8 supers_whole;	/* bit for each superblock copy that is whole */
 	u8 copies_whole;	/* bit for each table copy that is whole */
-	bool differ;		/* they do, which load could not put right */
+	bool unsettled;		/* no superblock says which copies count */
 	u32 repaired;		/* metadata blocks repaired by the last load */
 
 	/* Slots below the high-water mark, by state; the rest is free, too. */
@@ -96,6 +96,9 @@ struct dmr_store {
 	u64 nr_lost;		/* lost sectors */
 	u32 nr_ready;		/* slots below the high-water mark */
 	u32 cursor;		/* no free slot lies before this one */
+
+	unsigned long *stale[DMR_NR_COPIES];	/* table blocks that do not count */
+	u64 stale_tables;	/* size of the two */
 
 	u64 metadata_writes;	/* for figures */
 
@@ -163,16 +166,21 @@ int dmr_store_load(struct dmr_store *store, struct dmr_env *env,
 		   struct dmr_why *why);
 
 /**
- * dmr_store_doubt() - do not choose between copies that stay different
+ * dmr_store_settle() - let the superblocks say which copies of table blocks count
+ * @sb: as it was given to dmr_store_load()
  *
- * To be called after a load that left store->differ set, before the index is
- * built, when nothing can be written that tells the next load which copy counts.
- * It may find another one than this load did. Sectors that the copies place differently become
- * lost, in memory only: what is read now must not be something else then.
+ * After a load, and before the index is built. A copy counts unless it is stale; what
+ * load could not make the same as the other copy is stale, and is listed in the
+ * superblocks. If it cannot be listed, the next load may choose other copies than this one
+ * did: then store->unsettled is set, and sectors that the copies place differently become
+ * lost, in memory only, so that what is read now is not something else then. What
+ * is written then could be hidden: the caller must not write. What a copy that cannot be read
+ * says is not known, and not in doubt.
  *
- * What a copy that cannot be read says is not known, and not in doubt.
+ * Return: true if there are stale blocks: entries in them must not be changed, since
+ * they have one good copy.
  */
-void dmr_store_doubt(struct dmr_store *store);
+bool dmr_store_settle(struct dmr_store *store, const struct dmr_super *sb);
 
 void dmr_store_exit(struct dmr_store *store);
 

@@ -319,10 +319,12 @@ static void tamper_super(struct dmr_disk_super *d)
 		break;
 	}
 	case 14: {
-		struct dmr_disk_segment *s = &d->distrust[below(DMR_NR_COPIES)];
+		struct dmr_disk_segment *s = &d->old_stale[below(DMR_NR_COPIES)];
 
 		tamper64(&s->start);
 		tamper64(&s->len);
+		tamper32(&d->nr_stale);
+		tamper32(&d->stale[0].nr_copy);
 		break;
 	}
 	default: tamper64(&d->header.seq); break;
@@ -459,7 +461,7 @@ static void valid_entry(struct dmr_disk_table *d, u32 nr)
 static void valid_super(struct dmr_disk_super *d)
 {
 	const struct dmr_layout *l = &base->sb.layout;
-	struct dmr_disk_segment *s = &d->distrust[below(DMR_NR_COPIES)];
+	struct dmr_disk_segment *s = &d->old_stale[below(DMR_NR_COPIES)];
 
 	switch (below(8)) {
 	case 0:

@@ -313,8 +313,13 @@ static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 	io->ms = 0;
 	if (io->status != BLK_STS_OK && dev == DMR_MAIN && device_slow())
 		io->ms = DMR_SLOW_MS + 300;
-	W.meta_unread += read && dev == DMR_SPARE && is_meta(io->sector) &&
-			 io->status != BLK_STS_OK;
+	if (dev == DMR_SPARE && is_meta(io->sector) &&
+	    io->status != BLK_STS_OK) {
+		W.meta_unread += read;
+		memset(W.unread + io->sector / 8, 1, io->sectors / 8);
+	} else if (dev == DMR_SPARE && is_meta(io->sector)) {
+		memset(W.unread + io->sector / 8, 0, io->sectors / 8);
+	}
 	if (!read && dev == DMR_SPARE && W.track)
 		memset(W.written[1] + io->sector, 1, io->sectors);
 	for (i = 0; i < io->sectors; i++) {

@@ -174,6 +174,7 @@ static void change_spare(void)
 	swap(W.first_area, new_first_area);
 	swap(W.min_area, new_min_area);
 	W.profile.grow = false;
+	W.seqs_unknown = true;
 	memset(W.slot_bad, 0, sizeof(W.slot_bad));
 }
 

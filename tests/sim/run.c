@@ -49,6 +49,64 @@ static void note_open(void)
 	}
 }
 
+/* What is on the medium, whether or not it can be read. */
+static bool table_seq(const struct dmr_layout *l, unsigned int copy, u64 table,
+		      u64 *seq)
+{
+	u64 words[DMR_TABLE_ENTRIES];
+
+	return dmr_table_decode(W.uuid, table, DIV_ROUND_UP(W.main_sectors, 8),
+				dmr_layout_entries(l, table),
+				W.disk[DMR_SPARE].cur +
+				dmr_layout_table(l, copy, table) * DMR_BLOCK_SIZE,
+				seq, words) == DMR_OK;
+}
+
+/* A copy that is what this load has chosen, and that it could read, counts. */
+static void note_seqs(void)
+{
+	const struct dmr_store *store = &W.engine.store;
+	const struct dmr_layout *l = &store->sb.layout;
+	unsigned int copy;
+	u64 table, seq[2];
+	bool is[2];
+
+	for (table = 0; table < store->sb.hwm; table++) {
+		for (copy = 0; copy < DMR_NR_COPIES; copy++)
+			is[copy] = table_seq(l, copy, table, &seq[copy]);
+		for (copy = 0; copy < DMR_NR_COPIES; copy++)
+			W.table_seq[copy][table] =
+				is[copy] && (!test_bit(table, store->stale[copy]) ||
+					     (is[!copy] && seq[0] == seq[1] &&
+					      !W.unread[dmr_layout_table(l, copy, table)])) ?
+				seq[copy] : 0;
+	}
+	W.young_seq = store->seq;
+	W.seqs_unknown = store->unsettled;
+}
+
+/* Does some block of the table really have no good copy? */
+static void check_refused_table(const struct dmr_super *sb, const char *why)
+{
+	unsigned int copy, i, bad;
+	unsigned long long table;
+	u64 seq, at;
+
+	if (sscanf(why, "neither copy of slot table block %llu", &table) != 1 ||
+	    W.seqs_unknown || W.have_new)
+		return;
+	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		at = dmr_layout_table(&sb->layout, copy, table);
+		bad = W.unread[at];
+		for (i = 0; i < 8; i++)
+			bad |= W.disk[DMR_SPARE].bad[at * 8 + i] & BAD_READ;
+		if (!bad && table_seq(&sb->layout, copy, table, &seq) &&
+		    (seq == W.table_seq[copy][table] || seq >= W.young_seq))
+			violation("the spare is refused, but copy %u of table block %llu is good",
+				  copy, table);
+	}
+}
+
 /*
  * Entries whose commit did not end are made the same in both copies, or what differs
  * can't be read. When a copy cannot be read and nothing can be written, neither is
@@ -64,6 +122,7 @@ static int activate(void)
 
 	W.loaded = false;
 	W.no_memory = false;
+	memset(W.unread, 0, sizeof(W.unread));
 	r = world_engine_init();
 	if (!r)
 		r = dmr_store_probe(NULL, &W.area, sb, &why);
@@ -73,16 +132,19 @@ static int activate(void)
 		violation("the superblock of an earlier area is believed");
 	if (!r)
 		r = dmr_engine_activate(&W.engine, sb, &why);
-	sim_free(sb);
 	if (r) {
 		trace("refused: %d %s", r, why.text);
 		W.refused++;
+		check_refused_table(sb, why.text);
+		sim_free(sb);
 		world_engine_exit();
 		if (!sim_nothing_allocated())
 			violation("memory is left after a refusal");
 		return r;
 	}
+	sim_free(sb);
 	W.loaded = true;
+	note_seqs();
 	W.mode = W.engine.mode;
 	if (W.mode == DMR_MODE_RW)
 		memset(W.open, 0, sizeof(W.open));
@@ -197,6 +259,9 @@ void power_off(void)
 	u64 at = W.crash_at;
 
 	note_open();
+	/* A load may have listed stale blocks, and not have come to its end. */
+	if (!W.loaded && W.any_meta_fault)
+		W.seqs_unknown = true;
 	W.crash_at = NEVER;
 	W.loaded = false;
 	W.suspended = W.stopping = false;

@@ -176,6 +176,10 @@ struct world {
 	bool settled;		/* reading after a crash: what is found stays */
 	bool one_copy;		/* loaded so, with no way to say it: see activate() */
 	u32 meta_unread;	/* reads of metadata that failed */
+	u8 unread[MAX_SPARE_BLOCKS];	/* blocks, in this load; or not written */
+	/* What the last load has read and made the same, and what was written since. */
+	u64 table_seq[DMR_NR_COPIES][MAX_SPARE_BLOCKS], young_seq;
+	bool seqs_unknown;
 	bool tuning_lbs8;	/* main has 4 KiB blocks */
 	bool locked;		/* somebody holds the engine's mutex */
 	bool stopping;		/* the device is being suspended */

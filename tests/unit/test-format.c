@@ -4,6 +4,7 @@
  */
 #include "ram-env.h"
 
+#define STALE_AT	(DMR_BLOCK_SIZE - 276 - 8 * DMR_MAX_STALE - 4)
 #define CRC_AT	12	/* offset of the checksum in a metadata block */
 #define MAIN	100000ULL	/* blocks */
 
@@ -27,9 +28,9 @@ static struct dmr_super sample(void)
 	strcpy(sb.label, "backup-disk");
 	strcpy(sb.options, "breaker=100:60,low_water=1000");
 	sb.activations = 9;
-	sb.distrust[0].first = 5;
-	sb.distrust[1].first = 1ULL << 50;
-	sb.distrust[1].nr = 7;
+	sb.nr_stale = 2;
+	sb.stale[0] = (struct dmr_stale) { .copy = 0, .first = 5, .nr = 1 };
+	sb.stale[1] = (struct dmr_stale) { .copy = 1, .first = 0, .nr = 7 };
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		sb.counters[i] = 1000 + i;
 	sb.main_flags = DMR_MAIN_PLACE | DMR_MAIN_CHANGED;
@@ -116,7 +117,8 @@ static void prints_that_make_no_sense(void **state)
 	assert_int_equal(got.nr_prints, DMR_MAX_PRINTS - 5);
 	assert_memory_equal(got.print, sb.print + 5,
 			    got.nr_prints * sizeof(got.print[0]));
-	memset(block + DMR_BLOCK_SIZE - 3112, 0xff, 3112);
+	memset(block + DMR_BLOCK_SIZE - 3112, 0xff, STALE_AT -
+	       (DMR_BLOCK_SIZE - 3112));
 	seal(block);
 	assert_int_equal(dmr_super_decode(&got, 0, block), DMR_OK);
 	assert_int_equal(got.nr_prints, 0);
@@ -504,9 +506,121 @@ static void hostile_entries(void **state)
 	}
 }
 
+/* A superblock as the first version wrote it, where it is not zero. */
+static const struct {
+	u16 at, nr;
+	const char *bytes;
+} old_super[] = {
+	{ 0, 33, "\x64\x6d\x52\x65\x6d\x61\x70\x00\x01\x00\x01\x00"
+	  "\xf7\x15\x9b\x9e\x11\x22\x33\x44\x55\x66\x77\x88"
+	  "\x99\xaa\xbb\xcc\xdd\xee\xff\x01\x01" },
+	{ 40, 1, "\x4d" },
+	{ 77, 6, "\x02\x00\x00\x03\x35\x0c" },
+	{ 89, 1, "\x08" },
+	{ 96, 1, "\x0c" },
+	{ 104, 1, "\x09" },
+	{ 112, 1, "\x01" },
+	{ 120, 22, "\x77\x77\x6e\x2d\x30\x78\x35\x30\x30\x30\x63\x35"
+	  "\x30\x30\x61\x31\x62\x32\x63\x33\x64\x34" },
+	{ 248, 3, "\x6f\x6c\x64" },
+	{ 312, 2, "\xe8\x03" },
+	{ 320, 2, "\xe9\x03" },
+	{ 328, 2, "\xea\x03" },
+	{ 336, 2, "\xeb\x03" },
+	{ 344, 2, "\xec\x03" },
+	{ 352, 2, "\xed\x03" },
+	{ 360, 2, "\xee\x03" },
+	{ 368, 2, "\xef\x03" },
+	{ 448, 2, "\xb8\x0b" },
+	{ 952, 1, "\x03" },
+	{ 960, 1, "\x08" },
+	{ 968, 1, "\x05" },
+	{ 981, 1, "\x01" },
+};
+
+static void old_super_is_readable(void **state)
+{
+	u8 block[DMR_BLOCK_SIZE] = { 0 }, now[DMR_BLOCK_SIZE];
+	struct dmr_super sb, again;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(old_super); i++)
+		memcpy(block + old_super[i].at, old_super[i].bytes,
+		       old_super[i].nr);
+	assert_int_equal(dmr_super_decode(&sb, 1, block), DMR_OK);
+	assert_int_equal(sb.seq, 77);
+	assert_int_equal(sb.hwm, 12);
+	assert_string_equal(sb.label, "old");
+	/* Table blocks that were not to be believed: one range for each copy. */
+	assert_int_equal(sb.nr_stale, 2);
+	assert_int_equal(sb.stale[0].copy, 0);
+	assert_int_equal(sb.stale[0].first, 3);
+	assert_int_equal(sb.stale[0].nr, 8);
+	assert_int_equal(sb.stale[1].copy, 1);
+	assert_int_equal(sb.stale[1].first, 5);
+	assert_int_equal(sb.stale[1].nr, 12 - 5);
+
+	/* It is written in the new way, which the first version refuses. */
+	dmr_super_encode(&sb, 1, now);
+	assert_int_equal(now[72], DMR_INCOMPAT_STALE);
+	for (i = 952; i < 984; i++)
+		assert_int_equal(now[i], 0);
+	assert_int_equal(dmr_super_decode(&again, 1, now), DMR_OK);
+	assert_memory_equal(&again, &sb, sizeof(sb));
+	sb.nr_stale = 0;
+	dmr_super_encode(&sb, 1, now);
+	assert_int_equal(now[72], 0);
+}
+
+/* Any list of stale blocks is refused that names none, or too many. */
+static void forged_stale_lists(void **state)
+{
+	struct dmr_super sb = sample(), got;
+	u32 tables = sb.layout.nr_tables, i;
+	const struct {
+		u32 nr, first, nr_copy;
+		enum dmr_verdict verdict;
+	} t[] = {
+		{ 0, 0xffffffff, 0xffffffff, DMR_OK },
+		{ 1, 0, 2, DMR_OK },
+		{ 1, tables - 1, 3, DMR_OK },
+		{ 1, tables, 0, DMR_DAMAGED },
+		{ 1, tables - 1, 4, DMR_DAMAGED },
+		{ 1, 0xffffffff, 0xffffffff, DMR_DAMAGED },
+		{ 1, 1, 0xffffffff, DMR_DAMAGED },
+		{ DMR_MAX_STALE + 1, 0, 0, DMR_DAMAGED },
+		{ 0xffffffff, 0, 0, DMR_DAMAGED },
+	};
+	u8 block[DMR_BLOCK_SIZE];
+	u32 *list;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		sb.nr_stale = 0;
+		dmr_super_encode(&sb, 0, block);
+		list = (u32 *)(block + STALE_AT);
+		list[0] = htole32(t[i].nr);
+		list[1] = htole32(t[i].first);
+		list[2] = htole32(t[i].nr_copy);
+		seal(block);
+		assert_int_equal(dmr_super_decode(&got, 0, block), t[i].verdict);
+	}
+	for (i = 0; i < DMR_MAX_STALE; i++)
+		sb.stale[i] = (struct dmr_stale) {
+			.copy = i & 1, .first = i % tables, .nr = 1,
+		};
+	sb.nr_stale = DMR_MAX_STALE;
+	dmr_super_encode(&sb, 0, block);
+	assert_int_equal(dmr_super_decode(&got, 0, block), DMR_OK);
+	assert_memory_equal(&got, &sb, sizeof(sb));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(old_super_is_readable),
+		cmocka_unit_test(forged_stale_lists),
 		cmocka_unit_test(crc_is_castagnoli),
 		cmocka_unit_test(super_round_trip),
 		cmocka_unit_test(print_of_a_checksummed_block),

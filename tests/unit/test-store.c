@@ -339,7 +339,8 @@ static void unreadable_copy_comes_back(void **state)
 		assert_int_equal(spare_reload(&s), 0);
 		assert_int_equal(s.store.copies_whole, 3 & ~BIT(copy));
 		assert_int_equal(dmr_store_word(&s.store, 6), word);
-		assert_int_equal(dmr_store_write_super(&s.store), 0);
+		assert_true(dmr_store_settle(&s.store, &s.sb));
+		assert_false(s.store.unsettled);
 		/* The copy that it ran with is gone: rather nothing. */
 		s.env->fault = ram_fail_reads;
 		s.env->fault_block = copy_at(&s, !copy, 0);
@@ -352,6 +353,7 @@ static void unreadable_copy_comes_back(void **state)
 		assert_int_equal(s.store.repaired, 1);
 		assert_int_equal(dmr_store_word(&s.store, 5), live(55));
 		assert_int_equal(dmr_store_word(&s.store, 6), word);
+		assert_false(dmr_store_settle(&s.store, &s.sb));
 		assert_int_equal(dmr_store_write_super(&s.store), 0);
 		assert_int_equal(commit_one(&s, 6, live(67)), 0);
 		spare_spoil(&s, copy_at(&s, !copy, 0));
@@ -500,16 +502,134 @@ static void copies_in_doubt(void **state)
 		assert_int_equal(spare_probe(&s), 0);
 		assert_int_equal(dmr_store_load(&s.store, s.env, &s.sb, true,
 						&s.why), 0);
-		assert_true(s.store.differ);
 		assert_int_equal(dmr_store_word(&s.store, 5),
 				 hidden ? t[i / 4].before : t[i / 4].after);
 		ram_reset_counts(s.env);
-		dmr_store_doubt(&s.store);
+		assert_true(dmr_store_settle(&s.store, &s.sb));
+		assert_true(s.store.unsettled);
 		assert_int_equal(dmr_store_word(&s.store, 5), t[i / 4].now);
 		assert_int_equal(dmr_store_word(&s.store, 4), live(44));
 		assert_int_equal(s.store.nr_lost,
 				 hweight8(dmr_word_lost(t[i / 4].now)));
 		assert_int_equal(s.env->writes, 0);
+		spare_free(&s);
+	}
+}
+
+static unsigned long unwritable;	/* table blocks of copy A, and of B above 32 */
+static struct spare *unwritable_of;
+
+static blk_status_t fail_unwritable(struct dmr_env *env, const struct dmr_io *io)
+{
+	u64 at = io->sector / 8, end = at + io->sectors / 8;
+	unsigned int i;
+
+	(void)env;
+	for (i = 0; (io->opf & REQ_OP_MASK) == REQ_OP_WRITE && i < 64; i++)
+		if (unwritable & 1UL << i) {
+			u64 block = copy_at(unwritable_of, i / 32, i % 32);
+
+			if (block >= at && block < end)
+				return BLK_STS_MEDIUM;
+		}
+	return BLK_STS_OK;
+}
+
+/* Many blocks of each copy are stale, each of them exactly; and come back. */
+static void stale_blocks(void **state)
+{
+	const unsigned long stale = 1UL << 3 | 1UL << 10 | 1UL << 39;
+	struct spare s;
+	unsigned int i;
+
+	(void)state;
+	spare_new(&s, 3000);
+	for (i = 0; i < 12; i++)
+		commit_one(&s, i * DMR_TABLE_ENTRIES, live(100 + i));
+	/* Spoilt, so that they are seen to differ. */
+	for (i = 0; i < 64; i++)
+		if (stale & 1UL << i)
+			spare_spoil(&s, copy_at(&s, i / 32, i % 32));
+	unwritable = stale;
+	unwritable_of = &s;
+	s.env->fault = fail_unwritable;
+	assert_int_equal(spare_reload(&s), 0);
+	assert_true(dmr_store_settle(&s.store, &s.sb));
+	assert_false(s.store.unsettled);
+	assert_int_equal(s.store.sb.nr_stale, 3);
+
+	/* A block between two of them goes bad in the same copy. */
+	spare_spoil(&s, copy_at(&s, 0, 5));
+	unwritable |= 1UL << 5;
+	assert_int_equal(spare_reload(&s), 0);
+	assert_true(dmr_store_settle(&s.store, &s.sb));
+	assert_false(s.store.unsettled);
+	assert_int_equal(s.store.sb.nr_stale, 4);
+
+	/* Read-only: what is listed is settled, what is new is not. */
+	dmr_store_exit(&s.store);
+	assert_int_equal(spare_probe(&s), 0);
+	assert_int_equal(dmr_store_load(&s.store, s.env, &s.sb, true, &s.why), 0);
+	assert_true(dmr_store_settle(&s.store, &s.sb));
+	assert_false(s.store.unsettled);
+	/* Nor is what one superblock alone says: it may be lost. */
+	for (i = 1; i < 3; i++)
+		spare_spoil(&s, dmr_layout_super(&s.sb.layout, i));
+	dmr_store_exit(&s.store);
+	assert_int_equal(spare_probe(&s), 0);
+	assert_int_equal(dmr_store_load(&s.store, s.env, &s.sb, true, &s.why), 0);
+	assert_true(dmr_store_settle(&s.store, &s.sb));
+	assert_true(s.store.unsettled);
+	for (i = 1; i < 3; i++)
+		spare_spoil(&s, dmr_layout_super(&s.sb.layout, i));
+	spare_spoil(&s, copy_at(&s, 0, 6));
+	dmr_store_exit(&s.store);
+	assert_int_equal(spare_probe(&s), 0);
+	assert_int_equal(dmr_store_load(&s.store, s.env, &s.sb, true, &s.why), 0);
+	assert_true(dmr_store_settle(&s.store, &s.sb));
+	assert_true(s.store.unsettled);
+
+	/* A listed one is not believed, however well it reads; the other one is lost. */
+	memcpy(ram_block(s.env, copy_at(&s, 0, 3)),
+	       ram_block(s.env, copy_at(&s, 0, 4)), DMR_BLOCK_SIZE);
+	dmr_table_encode(s.sb.uuid, 3, DMR_SEQ_END - 9, s.store.table_words,
+			 ram_block(s.env, copy_at(&s, 0, 3)));
+	assert_int_equal(spare_reload(&s), 0);
+	assert_int_equal(dmr_store_word(&s.store, 3 * DMR_TABLE_ENTRIES),
+			 live(103));
+	spare_spoil(&s, copy_at(&s, 1, 3));
+	assert_int_equal(spare_reload(&s), -EUCLEAN);
+	spare_spoil(&s, copy_at(&s, 1, 3));
+
+	unwritable = 0;
+	assert_int_equal(spare_reload(&s), 0);
+	assert_false(dmr_store_settle(&s.store, &s.sb));
+	assert_int_equal(s.store.sb.nr_stale, 0);
+	for (i = 0; i < 12; i++)
+		assert_int_equal(dmr_store_word(&s.store, i * DMR_TABLE_ENTRIES),
+				 live(100 + i));
+	spare_free(&s);
+}
+
+/* What superblocks cannot list, nobody may rely on. */
+static void too_many_stale_blocks(void **state)
+{
+	struct spare s;
+	u32 i, n;
+
+	(void)state;
+	for (n = DMR_MAX_STALE; n <= DMR_MAX_STALE + 1; n++) {
+		/* Every second one, so that each is a run. */
+		spare_new(&s, (2 * n + 2) * 254);
+		while (s.store.sb.hwm < 2 * n)
+			assert_int_equal(dmr_store_extend(&s.store), 0);
+		assert_int_equal(dmr_store_write_super(&s.store), 0);
+		dmr_store_exit(&s.store);
+		assert_int_equal(spare_load(&s), 0);
+		for (i = 0; i < n; i++)
+			set_bit(2 * i, s.store.stale[0]);
+		assert_true(dmr_store_settle(&s.store, &s.sb));
+		assert_int_equal(s.store.unsettled, n > DMR_MAX_STALE);
 		spare_free(&s);
 	}
 }
@@ -782,6 +902,8 @@ int main(void)
 		cmocka_unit_test(last_numbers),
 		cmocka_unit_test(load_flushes),
 		cmocka_unit_test(data_lost_before_commit),
+		cmocka_unit_test(stale_blocks),
+		cmocka_unit_test(too_many_stale_blocks),
 		cmocka_unit_test(read_only_repairs_nothing),
 		cmocka_unit_test(copies_in_doubt),
 		cmocka_unit_test(both_copies_damaged),
