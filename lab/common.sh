@@ -58,6 +58,18 @@ lab_lock() {
 
 lab_unlock() { exec 9>&-; }
 
+# lab_kbuild RELEASE ARG...: make, with the headers of a kernel in the cache and with
+# the compiler it wants. Nothing of an outer make.
+lab_kbuild() {
+	local root=$LAB_CACHE/kernels/$1 kdir within=()
+
+	kdir=$root/lib/modules/$1/build
+	[ ! -e "$root/toolchain" ] || within=("$LAB_DIR/in-root" "$root/toolchain")
+	! grep -qsx CONFIG_UML=y "$kdir/.config" || set -- "$@" ARCH=um
+	env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u KVER "${within[@]}" \
+		make -s -C "$kdir" CONFIG_DEBUG_INFO_BTF_MODULES='' "${@:2}"
+}
+
 # lab_tree RELEASE: the guest's /lib/modules/<release>, in $tree: links to the cache,
 # our own modules in updates/, and the indexes that depmod makes of both.
 lab_tree() {

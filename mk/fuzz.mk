@@ -43,7 +43,6 @@ $(FUZZ_FAKES)/done: mk/fuzz.mk $(wildcard src/kernel/*.[ch])
 	@cat src/kernel/*.[ch] | sed -n 's,#include <linux/\(.*\)>.*,\1,p' | sort -u | \
 		while read -r h; do mkdir -p $$(dirname $(FUZZ_FAKES)/linux/$$h); \
 		echo '#include "kernel-fake.h"' >$(FUZZ_FAKES)/linux/$$h; done
-	@: >$(FUZZ_FAKES)/dm-remap-probes.h
 	@touch $@
 
 define fuzz_program

@@ -218,10 +218,12 @@ static int emit_list(struct dmr_target *t, u64 first, u64 count, char *result,
 	const struct dmr_store *store = &t->engine.store;
 	u32 i, c, n = 0, slot, limit = dmr_store_slot_limit(store);
 	u32 max = READ_ONCE(store->nr_live) + READ_ONCE(store->nr_virtual);
+	unsigned int noio = memalloc_noio_save();
 	struct listed *l;
 	int sz = 0;
 
 	l = kvmalloc_array(max + 1, sizeof(*l), GFP_KERNEL);
+	memalloc_noio_restore(noio);
 	if (!l)
 		return -ENOMEM;
 	for (slot = 0; slot < limit; slot += DMR_CHUNK_WORDS)
@@ -440,6 +442,7 @@ static int track_message(struct dmr_target *t, const char *what, char *result,
 {
 	u64 sectors = t->engine.store.sb.layout.area_blocks <<
 		      DMR_BLOCK_SECTOR_SHIFT;
+	unsigned int noio = memalloc_noio_save();
 	int r = 0;
 
 	dmr_env_lock(&t->env);
@@ -458,6 +461,7 @@ static int track_message(struct dmr_target *t, const char *what, char *result,
 		r = -EINVAL;
 	}
 	dmr_env_unlock(&t->env);
+	memalloc_noio_restore(noio);
 	return r;
 }
 

@@ -628,8 +628,8 @@ static int dmr_preresume(struct dm_target *ti)
 
 	dmr_env_lock(&t->env);
 	if (!t->engine.active) {
-		sb = kvzalloc(sizeof(*sb), GFP_NOIO);
 		noio = memalloc_noio_save();
+		sb = kvzalloc(sizeof(*sb), GFP_KERNEL);
 		r = sb ? activate(t, sb, &why) : -ENOMEM;
 		memalloc_noio_restore(noio);
 		kvfree(sb);
@@ -663,7 +663,8 @@ static int dmr_iterate_devices(struct dm_target *ti,
 	return r;
 }
 
-static int dmr_prepare_ioctl(DMR_PREPARE_IOCTL_ARGS)
+static int dmr_prepare_ioctl(struct dm_target *ti, struct block_device **bdev,
+			     unsigned int cmd, unsigned long arg, bool *forward)
 {
 	struct dmr_target *t = ti->private;
 

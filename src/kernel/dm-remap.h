@@ -16,7 +16,6 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "dm-remap-compat.h"
 #include "dm-remap-engine.h"
 
 #define DM_MSG_PREFIX "remap"

@@ -39,7 +39,7 @@ static unsigned int split(char *line, char **argv)
 	return argc;
 }
 
-static struct dm_table table = { .mode = FMODE_WRITE };
+static struct dm_table table = { .mode = BLK_OPEN_WRITE };
 static struct target_type type = { .name = "remap" };
 
 static int construct(struct dmr_target *t, char *line)

@@ -15,7 +15,7 @@ typedef unsigned int fmode_t;
 
 #define SECTOR_SHIFT		9
 #define S64_MAX			INT64_MAX
-#define FMODE_WRITE		2u
+#define BLK_OPEN_WRITE		2u
 #define STATUSTYPE_INFO		0
 #define STATUSTYPE_TABLE	1
 #define STATUSTYPE_IMA		2
@@ -30,6 +30,7 @@ struct completion { int done; };
 typedef struct { int counter; } atomic_t;
 typedef struct { int held; } spinlock_t;
 typedef struct { int nr; } wait_queue_head_t;
+typedef struct { int counter; } atomic_t;
 #define wake_up(w)		((void)(w))
 #define this_cpu_inc(x)		((void)(x))
 #define __this_cpu_inc(x)	((void)(x))
