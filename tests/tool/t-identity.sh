@@ -139,3 +139,109 @@ t_used_without_us() {
 	dmremap assemble >/dev/null
 	expect 0 'lab: FINE' dmremap status lab
 }
+
+# A spare area on main's own disk overlaps nothing that is there. (case-32, 32c)
+t_same_disk() {
+	local before s
+	nullb nba 64 512
+	mkfs.ext4 -q -b 4096 /dev/nba
+	before=$(dsum /dev/nba)
+	refused 2 'overlap the ext4 file system there (sectors 0 to 131071)' dmremap create a /dev/nba /dev/nba --start 48M --yes --force
+	refused 2 'overlap the ext4 file system there' dmremap create a /dev/nba /dev/nba --start 48M --dry-run
+	# Longer than what would be left of the device, with the spare elsewhere
+	lab
+	refused 2 'ext4 file system on /dev/nba has 131072 sectors, more than the 98304' dmremap create a /dev/nba $M/lab-spare --length 48M --yes
+	[ "$(dsum /dev/nba)" = "$before" ]
+	resize2fs /dev/nba 48M >/dev/null 2>&1
+	dmremap create a /dev/nba /dev/nba --start 48M --yes >/dev/null
+	e2fsck -fn $M/a >/dev/null
+	dmremap close a
+	# XFS, a physical volume, swap, an array's member
+	nullb nbb 400 512
+	mkfs.xfs -q -f -d size=350m /dev/nbb
+	refused 2 'overlap the xfs file system there (sectors 0 to 716799)' dmremap create a /dev/nbb /dev/nbb --start 340M --yes --force
+	dmremap create a /dev/nbb /dev/nbb --start 360M --yes >/dev/null
+	dmremap close a
+	for s in 'mkswap' 'pvcreate -q -y -ff' 'mdadm -q --create /dev/md9 --run --force --level 1 -n 1'; do
+		# Not every kernel here has md.
+		[[ $s != mdadm* ]] || grep -q '^md' /proc/mdstat 2>/dev/null || modprobe -q md-mod || continue
+		wipefs -qa $M/lab-main
+		$s $M/lab-main >out 2>&1 || { cat out; return 1; }
+		[ ! -b /dev/md9 ] || mdadm -q --stop /dev/md9
+		refused 2 'overlap the [A-Za-z0-9_]* .*there' dmremap create a $M/lab-main $M/lab-main --start 48M --yes --force
+	done
+	wipefs -qa /dev/nba
+	# Partitions: between, inside, and the table at the end
+	sgdisk -a 8 -n 1:2048:40959 -n 2:81920:122879 /dev/nba >/dev/null
+	settled nba
+	before=$(dsum /dev/nba)
+	refused 2 'overlap partition 2 there (sectors 81920 to 122879)' dmremap create a /dev/nba /dev/nba --start 30M --size 20M --yes --force
+	refused 2 'overlap partition 1 there' dmremap create a /dev/nba /dev/nba --start 2M --size 1M --yes --force
+	refused 2 'overlap partition 1 there' dmremap create a /dev/nba2 /dev/nba --start 2M --size 1M --yes --force
+	refused 2 'overlap the gpt partition table there' dmremap create a /dev/nba /dev/nba --start 61M --yes --force
+	[ "$(dsum /dev/nba)" = "$before" ]
+	dmremap create a /dev/nba1 /dev/nba --start 21M --size 4M --yes >/dev/null
+	dmremap close a
+	# On another disk it is asked.
+	refused 2 'holds partition 2' dmremap create a $M/lab-main /dev/nba --start 41M --size 4M --yes
+}
+
+# A disk that is partitioned: its partitions come up with the device, and go with it.
+t_partitioned() {
+	lab
+	sgdisk -a 8 -n 1:2048:40959 -n 5:40960:81919 $M/lab-main >/dev/null
+	expect 4 '2 partitions). All of it is mapped.*data-part1.*for one partition only' script -qec "$D create data $M/lab-main $M/lab-spare --label data" /dev/null <<<no
+	expect 0 '2 partitions). All of it is mapped' dmremap create data $M/lab-main $M/lab-spare --label data --yes
+	[ "$(blockdev --getsz $M/data-part1)" = 38912 ]
+	[ "$(blockdev --getsz $M/data-part5)" = 40960 ]
+	mkdir mnt
+	mkfs.ext4 -q -b 4096 $M/data-part1
+	mount $M/data-part1 mnt
+	random mnt/f 4
+	refused 2 "data-part1 is in use: mounted on $T/mnt" dmremap close data
+	[ -e $M/data-part5 ]
+	dmremap evacuate data 4096+4096 >/dev/null
+	umount mnt
+	dmremap close data
+	[ ! -e $M/data-part1 ]
+	[ ! -e $M/data ]
+	dmremap assemble >/dev/null
+	e2fsck -fn $M/data-part1 >/dev/null
+	expect 0 'data: FINE' dmremap status data
+	dmremap close data
+	# Read-only as the device is
+	dmremap open data $M/lab-spare --read-only
+	[ "$(blockdev --getro $M/data-part1)" = 1 ]
+	dmremap close data
+	# Mounted on the bare disk, and so not as it was left
+	dmsetup create bare --table "0 38912 linear $M/lab-main 2048"
+	mount $M/bare mnt
+	umount mnt
+	dmsetup remove bare
+	refused 2 'written to without its spare' dmremap assemble
+}
+
+# One main, one pair; and a main that has a spare is not given another one unasked.
+t_one_main() {
+	local a b
+	pair
+	dmremap lab create two --ram --size 64M --spare-size 16M --bad 0 >/dev/null
+	refused 2 'is in use: held by' dmremap create x $M/lab-main $M/two-spare --yes
+	refused 2 'is in use: held by\|spare area of the open' dmremap create x $M/lab-spare $M/two-spare --yes
+	refused 2 "main device of 'lab'" dmremap create x $M/two-main $M/lab-main --yes --force
+	dmremap evacuate lab 800+80 >/dev/null
+	dmremap close lab
+	refused 2 "has a spare already, 'lab' on $M/lab-spare, with 10 blocks" dmremap create x $M/lab-main $M/two-spare --yes
+	refused 2 "a spare area of dm-remap.*with 10 blocks" dmremap create x $M/two-main $M/lab-spare --yes
+	# Two at once: one of them.
+	dmremap create x $M/two-main $M/two-spare --yes >a 2>&1 &
+	a=$!
+	dmremap create y $M/two-main $M/lab-spare --yes --force >b 2>&1 &
+	b=$!
+	local sa=0 sb=0
+	wait $a || sa=$?
+	wait $b || sb=$?
+	[ $((sa == 0)) != $((sb == 0)) ]
+	[ "$(dmsetup ls --target dm-remap | wc -l)" = 1 ]
+	cat a b
+}

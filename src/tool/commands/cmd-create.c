@@ -2,8 +2,13 @@
 /*
  * dmremap create: a new pair of main and spare.
  */
+#include "devices/extents.h"
 #include "devices/parts.h"
 #include "pairing/pairing.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
 
@@ -18,6 +23,8 @@ struct plan {
 	struct dmr_layout layout;
 	bool occupied;		/* something on the spare would go */
 	char occupant[400];
+	char other[PATH_MAX + 200];	/* a spare that main has already, or "" */
+	char partitioned[PATH_MAX + 400];
 };
 
 static int check_options(const struct args *a, struct plan *p)
@@ -42,6 +49,55 @@ static int check_options(const struct args *a, struct plan *p)
 	return RC_OK;
 }
 
+/* A file system that is longer than the device could not be mounted any more. */
+static int check_content(struct plan *p)
+{
+	struct extents *x = calloc(1, sizeof(*x));
+	int i, r = RC_OK;
+
+	for (i = 0; x && !r && !extents_of(&p->main, x) && i < x->nr; i++) {
+		const struct extent *e = &x->e[i];
+
+		if (e->kind == EXTENT_CONTENT && p->length < p->main.sectors &&
+		    e->len > p->length)
+			r = fail(RC_REFUSED, "%s on %s has %llu sectors, more than the %llu that would be left of it; make it smaller first, or choose another place for the spare area",
+				 e->what, p->main.path, ULL(e->len),
+				 ULL(p->length));
+	}
+	free(x);
+	return r;
+}
+
+/* Does main have a spare already? What it holds is missing on main. */
+static int find_other_spare(struct plan *p)
+{
+	struct candidates list;
+	struct dmr_why why;
+	struct area area;
+	int i, r;
+
+	r = candidates_find(&list, false);
+	for (i = 0; !r && i < list.nr && !p->other[0]; i++) {
+		const struct candidate *c = list.c[i];
+		u32 nr = 0;
+
+		if (c->newer || !c->sb.identity[0] ||
+		    !device_is(&p->main, c->sb.identity) ||
+		    (c->spare.devno == p->spare.devno &&
+		     c->sb.spare_start == p->start))
+			continue;
+		if (!area_peek(&area, &c->spare, c->sb.spare_start, AREA_READ)) {
+			if (!area_load(&area, &why))
+				nr = area.store.nr_live;
+			area_close(&area);
+		}
+		snprintf(p->other, sizeof(p->other), "%s has a spare already, '%s' on %s, with %u blocks",
+			 p->main.path, candidate_name(c), c->spare.path, nr);
+	}
+	candidates_free(&list);
+	return r;
+}
+
 static int check_main(struct plan *p)
 {
 	struct device *m = &p->main;
@@ -61,7 +117,7 @@ static int check_main(struct plan *p)
 			    m->path, ULL(m->sectors));
 	if (!p->length)
 		return fail(RC_REFUSED, "main and spare area are the same place: give --start");
-	return RC_OK;
+	return check_content(p) ?: find_other_spare(p);
 }
 
 static int check_area(struct plan *p)
@@ -86,26 +142,75 @@ static int check_area(struct plan *p)
 	r = spare_is_free(s, p->start, p->len, ELSEWHERE);
 	if (r)
 		return r;
-	p->occupied = spare_occupant(s, p->start, &p->layout,
-				     !p->start || s->devno != p->main.devno,
-				     p->occupant, sizeof(p->occupant));
-	return RC_OK;
+	r = spare_occupant(s, p->start, &p->layout, &p->main, p->occupant,
+			   sizeof(p->occupant));
+	p->occupied = p->occupant[0];
+	return r;
 }
 
-static int ask(const struct args *a, const struct plan *p)
+static void look_for_partitions(struct plan *p)
 {
-	char question[2048];
+	char type[32];
+	int nr = parts_of(p->main.path, type, sizeof(type));
+
+	if (nr)
+		snprintf(p->partitioned, sizeof(p->partitioned),
+			 "%s is partitioned (%s, %d partitions). All of it is mapped, and the partitions are /dev/mapper/%s-part1 and so on; for one partition only, name that one in place of %s",
+			 p->main.path, type, nr, p->name, p->main.path);
+}
+
+/* Until this program ends: two at once would both find main and spare free. */
+static int lock(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strcpy(name.sun_path + 1, "dmremap create");
+	if (fd < 0 || !bind(fd, (struct sockaddr *)&name, sizeof(name)))
+		return RC_OK;
+	close(fd);
+	return fail(RC_REFUSED, "another 'dmremap create' is under way; wait for it");
+}
+
+/* Somebody may have taken main or spare while the question was asked. */
+static int look_again(const struct plan *p)
+{
+	struct device m;
+	int r = lock() ?: device_get(p->main.path, false, &m);
+
+	if (!r && device_in_use(&m) && m.devno != p->spare.devno)
+		r = fail(RC_REFUSED, "the main device %s is in use meanwhile: %s",
+			 m.path, m.used_by);
+	return r ?: spare_is_free(&p->spare, p->start, p->len, ELSEWHERE);
+}
+
+static int ask(const struct args *a, struct plan *p)
+{
+	char question[PATH_MAX * 3];
 	int n;
 
 	if (p->occupied && opt(a, "yes") && !opt(a, "force"))
 		return fail(RC_REFUSED, "the spare %s holds %s; give --force, too, if it may be overwritten",
 			    p->spare.path, p->occupant);
+	if (p->other[0] && opt(a, "yes") && !opt(a, "force"))
+		return fail(RC_REFUSED, "%s; open that pair ('dmremap assemble'), or give --force, too, if what it holds may be lost",
+			    p->other);
+	look_for_partitions(p);
+	if (p->partitioned[0] && opt(a, "yes"))
+		note("note: %s", p->partitioned);
 	n = snprintf(question, sizeof(question),
 		     "Main device (stays as it is):\n  %s\n  identity: %s\nSpare, sectors %llu to %llu will be overwritten:\n  %s\n  room for %u blocks of 4 KiB\n",
 		     device_describe(&p->main),
 		     p->identity[0] ? p->identity : "none; the pair can be told only by its size",
 		     ULL(p->start), ULL(p->start + p->len - 1),
 		     device_describe(&p->spare), p->layout.nr_slots);
+	if (p->partitioned[0])
+		n += snprintf(question + n, sizeof(question) - n, "%s\n",
+			      p->partitioned);
+	if (p->other[0])
+		n += snprintf(question + n, sizeof(question) - n,
+			      "WARNING: %s. What it holds is missing on the main device, and the new spare does not have it.\n",
+			      p->other);
 	if (p->occupied)
 		n += snprintf(question + n, sizeof(question) - n,
 			      "WARNING: the spare holds %s. It will be lost.\n",
@@ -191,7 +296,7 @@ static int run(struct args *a)
 		would_create(p->name, NULL, line);
 		goto out;
 	}
-	r = ask(a, p) ?: format(p);
+	r = ask(a, p) ?: look_again(p) ?: format(p);
 	if (r)
 		goto out;
 	snprintf(uuid, sizeof(uuid), "DMREMAP-%s", p->occupant);
@@ -214,7 +319,7 @@ const struct command cmd_create = {
 	.group = "Setting up",
 	.synopsis = "NAME MAIN SPARE",
 	.summary = "pair a failing disk with a spare, and open it",
-	.text = "Formats a spare area on SPARE, records on it which main device it is for (WWN or serial number, partition UUID), and opens the pair as /dev/mapper/NAME. What is on MAIN stays as it is: a disk with a file system is adopted as it stands. From then on use /dev/mapper/NAME in place of MAIN (by hand, and in fstab; if it is a physical volume, see LVM in dmremap(8)).\nSPARE is overwritten. What is on it is shown, and you are asked. MAIN and SPARE may be the same device: then --start says where the spare area begins, and the device ends there.",
+	.text = "Formats a spare area on SPARE, records on it which main device it is for (WWN or serial number, partition UUID), and opens the pair as /dev/mapper/NAME. What is on MAIN stays as it is: a disk with a file system is adopted as it stands. From then on use /dev/mapper/NAME in place of MAIN (by hand, and in fstab; if it is a physical volume, see LVM in dmremap(8)).\nSPARE is overwritten. What is on it is shown, and you are asked. MAIN and SPARE may be the same device: then --start says where the spare area begins, and the device ends there. On the disk that MAIN is on, the area may overlap no partition and nothing else that is there.\nMAIN may be a partition, or a disk that is partitioned: then all of it is mapped, and its partitions are /dev/mapper/NAME-part1 and so on, whenever the pair is open.",
 	.examples =
 		"  dmremap create data /dev/sdb /dev/sdc1\n"
 		"  dmremap create data /dev/sdb /dev/sdc --start 1G --size 4G --label data\n"
@@ -229,7 +334,7 @@ const struct command cmd_create = {
 		{ "identity", "STRING", "identity of the main device instead of the one found" },
 		OPT_FEATURES,
 		{ "yes", NULL, "do not ask" },
-		{ "force", NULL, "with --yes: overwrite what is on the spare" },
+		{ "force", NULL, "with --yes: overwrite what is on the spare, and give up a spare that MAIN has already" },
 		{ "dry-run", NULL, "print the dmsetup line, change nothing" },
 	},
 };

@@ -72,6 +72,7 @@ static void new_features(const char *old, char *buf, size_t size)
 
 static int make_plan(struct args *a, struct plan *p)
 {
+	struct device main;
 	char features[700];
 	u64 need;
 	int r;
@@ -111,9 +112,12 @@ static int make_plan(struct args *a, struct plan *p)
 	r = spare_is_free(&p->spare, p->start, p->len, ELSEWHERE);
 	if (r)
 		return r;
-	p->occupied = spare_occupant(&p->spare, p->start, &p->layout,
-				     !p->start, p->occupant,
-				     sizeof(p->occupant));
+	device_get_devno(p->m.main, &main);
+	r = spare_occupant(&p->spare, p->start, &p->layout, &main,
+			   p->occupant, sizeof(p->occupant));
+	if (r)
+		return r;
+	p->occupied = p->occupant[0];
 	new_features(p->m.features, features, sizeof(features));
 	p->then = dm_line(0, p->m.sectors, "dm-remap", "%s %s %llu%s",
 			  p->m.main_path, p->spare.path, ULL(p->start),

@@ -81,6 +81,11 @@ int parts_up(const char *name)
 	if (device_name(m.devno, path, sizeof(path)))
 		return RC_OK;
 	pr = open_table(path, &ls);
+	/* A disk that keeps its own spares: the device ends before its table says. */
+	if (!ls || !blkid_partlist_get_table(ls)) {
+		blkid_free_probe(pr);
+		pr = open_table(m.main_path, &ls);
+	}
 	nr = ls ? blkid_partlist_numof_partitions(ls) : 0;
 	for (i = 0; i < nr && !r; i++)
 		r = map_one(&m, blkid_partlist_get_partition(ls, i));

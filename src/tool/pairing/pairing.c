@@ -4,6 +4,7 @@
  */
 #include "pairing.h"
 #include "copy/copy.h"
+#include "devices/extents.h"
 #include "devices/fit.h"
 
 #include <sys/sysmacros.h>
@@ -333,35 +334,73 @@ int spare_is_free(const struct device *d, u64 start, u64 len,
 	return r;
 }
 
-bool spare_occupant(const struct device *d, u64 start,
-		    const struct dmr_layout *l, bool whole, char *what,
-		    size_t size)
+/* Blocks with data on a spare, or known to be bad; 0 if it cannot be told. */
+static u32 blocks_on(struct area *area)
 {
+	struct dmr_why why;
+
+	return area_load(area, &why) ? 0 : area->store.nr_live;
+}
+
+static bool find_spare(const struct device *d, u64 start, char *what,
+		       size_t size)
+{
+	struct area old;
+	u32 nr;
+
+	if (area_peek(&old, d, start, AREA_READ))
+		return false;
+	nr = blocks_on(&old);
+	snprintf(what, size, "a spare area of dm-remap%s%s, for the main device %s, with %u blocks, activated %llu times",
+		 old.sb.label[0] ? " labelled " : "", old.sb.label,
+		 old.sb.identity[0] ? old.sb.identity : "(unnamed)", nr,
+		 ULL(old.sb.activations));
+	area_close(&old);
+	return true;
+}
+
+int spare_occupant(const struct device *d, u64 start,
+		   const struct dmr_layout *l, const struct device *main,
+		   char *what, size_t size)
+{
+	u64 len = l->area_blocks * 8;
+	const struct extent *over;
+	struct extents *x = calloc(1, sizeof(*x));
 	u8 buf[DMR_BLOCK_SIZE];
 	struct dmr_env env;
-	bool found = false;
 	unsigned int i;
-	struct area old;
+	int r = RC_OK;
 
-	if (!area_peek(&old, d, start, AREA_READ)) {
-		snprintf(what, size, "a spare area of dm-remap%s%s, for the main device %s, activated %llu times",
-			 old.sb.label[0] ? " labelled " : "", old.sb.label,
-			 old.sb.identity[0] ? old.sb.identity : "(unnamed)",
-			 ULL(old.sb.activations));
-		area_close(&old);
-		return true;
+	what[0] = '\0';
+	if (!x || extents_of(d, x)) {
+		free(x);
+		return fail(RC_FAILED, "%s: what is on it cannot be found out",
+			    d->path);
 	}
-	if (whole && d->content[0]) {
-		snprintf(what, size, "%s", d->content);
-		return true;
-	}
+	over = extents_find(x, start, len);
+	if (over && main->whole == d->whole &&
+	    (d->devno == main->devno || !d->partition))
+		r = fail(RC_REFUSED, "sectors %llu to %llu of %s overlap %s there (sectors %llu to %llu); %s",
+			 ULL(start), ULL(start + len - 1), d->path, over->what,
+			 ULL(over->start), ULL(over->start + over->len - 1),
+			 ELSEWHERE);
+	else if (find_spare(d, start, what, size))
+		;
+	else if (over && over->kind == EXTENT_PARTITION)
+		snprintf(what, size, "%s (sectors %llu to %llu)", over->what,
+			 ULL(over->start), ULL(over->start + over->len - 1));
+	else if (over)
+		snprintf(what, size, "%s", d->content[0] ? d->content :
+			 over->what);
+	free(x);
+	if (r || what[0])
+		return r;
 	/* Without a signature, but not blank either. */
 	if (!env_open(&env, d->path, start, false))
-		for (i = 0; i < DMR_NR_SUPERS && !found; i++)
-			found = !env_read(&env, dmr_layout_super(l, i), 1,
-					  buf) &&
-				memchr_inv(buf, 0, sizeof(buf));
+		for (i = 0; i < DMR_NR_SUPERS && !what[0]; i++)
+			if (!env_read(&env, dmr_layout_super(l, i), 1, buf) &&
+			    memchr_inv(buf, 0, sizeof(buf)))
+				snprintf(what, size, "data of unknown kind");
 	env_close(&env);
-	snprintf(what, size, "data of unknown kind");
-	return found;
+	return RC_OK;
 }

@@ -68,11 +68,12 @@ int spare_is_free(const struct device *d, u64 start, u64 len,
 		  const char *instead);
 
 /*
- * What would be overwritten by an area there? @whole: a signature on the
- * device counts. Return: false if it is blank.
+ * What would be overwritten by an area there? On the disk that @main is on, or is a part
+ * of, an area overlaps nothing: RC_REFUSED with a message. Elsewhere: RC_OK, and @what
+ * is "" if the place is blank.
  */
-bool spare_occupant(const struct device *d, u64 start,
-		    const struct dmr_layout *l, bool whole, char *what,
-		    size_t size);
+int spare_occupant(const struct device *d, u64 start,
+		   const struct dmr_layout *l, const struct device *main,
+		   char *what, size_t size);
 
 #endif
