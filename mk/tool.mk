@@ -52,7 +52,7 @@ install-tool: tool
 	install -D -m 644 $(TOOL)/_dmremap $(DESTDIR)/usr/share/zsh/vendor-completions/_dmremap
 	install -d $(DESTDIR)/usr/lib/systemd/system $(DESTDIR)/usr/share/doc/dm-remap
 	install -m 644 src/tool/systemd/* $(DESTDIR)/usr/lib/systemd/system
-	install -m 644 src/tool/dmremap-alerts.yml $(DESTDIR)/usr/share/doc/dm-remap
+	install -m 644 src/tool/dmremap-alerts.yml src/tool/dmremap.schema.json $(DESTDIR)/usr/share/doc/dm-remap
 
 install: install-tool
 

@@ -172,7 +172,7 @@ static int explain_nothing(const struct candidates *c, struct dmr_why *why)
 		say(why, "all superblocks are damaged (give spare_length if format had it)");
 		return -EUCLEAN;
 	}
-	say(why, "spare is not blank and holds no dm-remap metadata; 'format' overwrites it");
+	say(why, "spare is not blank and holds no dm-remap metadata");
 	return -EINVAL;
 }
 

@@ -32,7 +32,7 @@ static const struct command *find_command(const char *name)
 
 static int parse_options(struct args *a, int argc, char **argv)
 {
-	struct option lo[MAX_OPTS + 2] = { 0 };
+	struct option lo[MAX_OPTS + 3] = { 0 };
 	int i, c, n;
 
 	for (n = 0; n < MAX_OPTS && a->cmd->opts[n].name; n++)
@@ -42,6 +42,7 @@ static int parse_options(struct args *a, int argc, char **argv)
 			NULL, 256 + n,
 		};
 	lo[n] = (struct option){ "help", no_argument, NULL, 'h' };
+	lo[n + 1] = (struct option){ "debug", no_argument, NULL, 'd' };
 
 	opterr = 0;
 	optind = 1;
@@ -49,6 +50,10 @@ static int parse_options(struct args *a, int argc, char **argv)
 		if (c == 'h') {
 			help_command(a->cmd);
 			exit(output_check());
+		}
+		if (c == 'd') {
+			debugging = true;
+			continue;
 		}
 		if (c == ':')
 			return fail(RC_USAGE, "%s: %s wants an argument; see 'dmremap %s --help'",

@@ -218,3 +218,56 @@ t_in_part() {
 	expect 0 'FINE' dmremap status
 	dd if="$(img main)" bs=512 skip=16000 count=8 status=none | cmp - <(dd if=$M/lab bs=512 skip=16000 count=8 iflag=direct status=none)
 }
+
+# All that is printed with --json keeps to the schema: those that need a kernel.
+t_json() {
+	valid() { dmremap "${@:2}" --json >out || [ $? = "$1" ]; python3 "$here/schema.py" "$2" <out || { cat out; return 1; }; }
+	pair
+	mkfs.ext4 -q -b 4096 $M/lab 2>/dev/null
+	mkdir -p mnt
+	mount $M/lab mnt
+	random $'mnt/a\xff' 1
+	sync
+	dmremap lab hurt --at 90000+8 --kind read,write >/dev/null
+	valid 6 scrub lab
+	valid 6 evacuate lab 90000+16
+	valid 6 retest lab --all
+	echo 90032+8 >bad
+	valid 0 import lab bad --format sectors
+	valid 0 release lab 90008
+	valid 0 breaker lab
+	valid 0 list lab
+	valid 1 status
+	valid 0 scan
+	valid 0 find lab 90000
+	valid 0 find lab 0
+	s=$(filefrag -e -b512 mnt/a* | awk '$1 == "0:" { print $4 + 0 }')
+	dmremap evacuate lab $s+8 >/dev/null
+	valid 0 find --file mnt/a*
+	[ "$(jq -r .path_bytes out)" = 6d6e742f61ff ]
+	valid 0 whose lab --remapped
+	[ "$(jq -r '.[0].path_bytes' out)" = "$(printf '%s' mnt/a* | sed "s,^,$T/," | xxd -p | tr -d '\n')" ]
+	umount mnt
+	dmremap close lab
+	valid 0 inspect $M/lab-spare
+	valid 0 check $M/lab-spare
+	valid 0 scan
+}
+
+# --debug shows what is sent to the kernel; a refusal says what the module logged.
+t_why_and_what() {
+	pair
+	dmremap list lab --debug >/dev/null 2>err
+	grep -qx "# dmsetup message 'lab' 0 list 0 20000" err
+	[ "$(wc -l <err)" = 1 ]
+	dmremap close lab
+	dmremap open lab $M/lab-spare --debug >/dev/null 2>err
+	grep -qx "# dmsetup create 'lab'.*" err
+	grep -q "^#   table line: 0 131072 dm-remap $M/lab-main $M/lab-spare 0" err
+	dmremap close lab
+	# Two reasons are logged; "see the line before" is none.
+	dmsetup create smaller --uuid DMREMAP-TEST-smaller --table "0 122880 linear $M/lab-main 0"
+	refused 3 '131072 sectors.*122880' dmremap open lab $M/smaller $M/lab-spare --any-main || refused 2 '131072 sectors.*122880' dmremap open lab $M/smaller $M/lab-spare --any-main
+	grep 'line before\|dm-remap: ' /run/expect.err && return 1
+	return 0
+}

@@ -99,6 +99,17 @@ static void keep_partial(struct kblocks *b)
 
 enum verb { EVACUATE, RELEASE, RETEST };
 
+static void tally_as_json(const char *name, const struct tally *t)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_str(o, "device", name);
+	add_u64(o, "done", t->done);
+	add_u64(o, "skipped", t->skipped);
+	add_u64(o, "failed", t->failed);
+	print_json(o, stdout);
+}
+
 static int act(struct args *a, enum verb verb)
 {
 	static const char *const message[] = { "remap", "release", "forget_bad" };
@@ -137,7 +148,9 @@ static int act(struct args *a, enum verb verb)
 	/* What the kernel did before it failed is not in the tally. */
 	if (r)
 		return r;
-	if (verb == EVACUATE)
+	if (opt(a, "json"))
+		tally_as_json(m.name, &t);
+	else if (verb == EVACUATE)
 		printf("%llu blocks moved to the spare, %llu were there already, %llu could not be read (known bad now)\n",
 		       ULL(t.done), ULL(t.skipped), ULL(t.failed));
 	else if (verb == RELEASE)
@@ -172,6 +185,13 @@ static int breaker(struct args *a)
 
 	if (r)
 		return r;
+	if (a->nr < 2 && opt(a, "json")) {
+		struct json_object *o = json_object_new_object();
+
+		add_str(o, "device", m.name);
+		add_str(o, "breaker", k.breaker);
+		return print_json(o, stdout);
+	}
 	if (a->nr < 2) {
 		printf("%s\n", k.breaker);
 		return RC_OK;
@@ -230,6 +250,7 @@ const struct command cmd_evacuate = {
 	.opts = {
 		{ "all", NULL, "the whole device; the spare must be as large" },
 		{ "partial", NULL, "the rest of the blocks that are on the spare in part" },
+		{ "json", NULL, "print the result as JSON" },
 	},
 };
 
@@ -242,7 +263,8 @@ const struct command cmd_release = {
 	.examples = "  dmremap release data 819200+2048\n  dmremap release data --all\n",
 	.min_args = 1, .max_args = 2,
 	.run = release,
-	.opts = { { "all", NULL, "all blocks" } },
+	.opts = { { "all", NULL, "all blocks" },
+		{ "json", NULL, "print the result as JSON" } },
 };
 
 const struct command cmd_retest = {
@@ -254,7 +276,8 @@ const struct command cmd_retest = {
 	.examples = "  dmremap retest data --all\n",
 	.min_args = 1, .max_args = 2,
 	.run = retest,
-	.opts = { { "all", NULL, "all known bad blocks" } },
+	.opts = { { "all", NULL, "all known bad blocks" },
+		{ "json", NULL, "print the result as JSON" } },
 };
 
 const struct command cmd_breaker = {
@@ -266,6 +289,7 @@ const struct command cmd_breaker = {
 	.examples = "  dmremap breaker data\n  dmremap breaker data close\n",
 	.min_args = 1, .max_args = 2,
 	.run = breaker,
+	.opts = { { "json", NULL, "print its state as JSON" } },
 };
 
 const struct command cmd_accept = {

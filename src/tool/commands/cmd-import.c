@@ -322,6 +322,8 @@ static int import(struct args *a)
 	    get_list(a, &m, &k, &l);
 	if (!r && image && !l.good.nr)
 		r = fail(RC_USAGE, "--fill needs a ddrescue map file, which says what of the image is good");
+	if (!r && image && opt(a, "json"))
+		r = fail(RC_USAGE, "--fill tells its result in words only; leave out --json");
 	if (!r && image && access(image, R_OK))
 		r = fail(RC_REFUSED, "cannot read %s: %s", image,
 			 strerror(errno));
@@ -350,7 +352,15 @@ static int import(struct args *a)
 		r = blocks_lock(&m, &k, "act") ?:
 		    blocks_act(m.name, opt(a, "mark") ? "mark_bad" : "remap",
 			       &blocks, &t);
-	if (!r && (l.bad.nr || !image))
+	if (!r && opt(a, "json")) {
+		struct json_object *o = json_object_new_object();
+
+		add_str(o, "device", m.name);
+		add_u64(o, "done", t.done);
+		add_u64(o, "skipped", t.skipped);
+		add_u64(o, "failed", t.failed);
+		print_json(o, stdout);
+	} else if (!r && (l.bad.nr || !image))
 		printf(opt(a, "mark") ?
 		       "%s: %llu blocks are known bad now, %llu were dealt with already, %llu failed\n" :
 		       "%s: %llu blocks moved to the spare, %llu were dealt with already, %llu could not be read (known bad now)\n",
@@ -457,6 +467,7 @@ const struct command cmd_import = {
 	.run = import,
 	.opts = {
 		{ "format", "FORMAT", "badblocks, ddrescue, sectors, start-end, md, smartctl or nvme" },
+		{ "json", NULL, "print the result as JSON" },
 		{ "block-size", "BYTES", "of the numbers of badblocks (default 1024)" },
 		{ "whole-disk", NULL, "the list counts from the start of the disk that the main device is a partition of (always so for smartctl and nvme)" },
 		{ "any-disk", NULL, "take the list although it names another disk" },

@@ -5,6 +5,7 @@
  */
 #include "devices/blocks.h"
 #include "copy/state.h"
+#include "offline.h"
 
 #include <fcntl.h>
 #include <linux/ioprio.h>
@@ -104,6 +105,25 @@ static int open_device(const struct remap *m, struct scrub *s)
 	return RC_OK;
 }
 
+static int as_json(const struct remap *m, const struct scrub *s, u64 count,
+		   const struct kstat *before)
+{
+	struct json_object *o;
+	struct kstat after;
+	int r = blocks_status(m->name, &after);
+
+	if (r)
+		return r;
+	o = json_object_new_object();
+	add_str(o, "device", m->name);
+	add_u64(o, "sectors", count);
+	add_u64(o, "unreadable_blocks", s->unreadable);
+	add_u64(o, "known_bad", after.known_bad);
+	add_u64(o, "known_bad_before", before->known_bad);
+	add_u64(o, "rescued", after.rescued - min(after.rescued, before->rescued));
+	return print_json(o, stdout);
+}
+
 static int run(struct args *a)
 {
 	struct kstat before, after;
@@ -142,15 +162,18 @@ static int run(struct args *a)
 	} else if (!r && whole) {
 		state_clear("scrub", key);
 	}
-	if (!r && !blocks_status(m.name, &after))
+	if (!r && opt(a, "json"))
+		r = as_json(&m, &s, count, &before);
+	else if (!r && !blocks_status(m.name, &after))
 		printf("%s: %s read; %llu blocks unreadable (%llu known bad blocks now, %llu before), %llu blocks rescued to the spare\n",
 		       m.name, human_size(count), ULL(s.unreadable),
 		       ULL(after.known_bad), ULL(before.known_bad),
 		       ULL(after.rescued - min(after.rescued,
 					       before.rescued)));
 	if (!r && s.unreadable) {
-		printf("'dmremap whose %s --all' says which files they belong to\n",
-		       m.name);
+		if (!opt(a, "json"))
+			printf("'dmremap whose %s --all' says which files they belong to\n",
+			       m.name);
 		r = RC_PARTLY;
 	}
 out:
@@ -170,5 +193,6 @@ const struct command cmd_scrub = {
 	.min_args = 1, .max_args = 2,
 	.run = run,
 	.opts = { { "restart", NULL, "begin anew instead of going on" },
-		{ "busy", NULL, "normal I/O priority" } },
+		{ "busy", NULL, "normal I/O priority" },
+		{ "json", NULL, "print the result as JSON" } },
 };

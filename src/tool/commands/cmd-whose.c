@@ -18,7 +18,32 @@
  * Find
  *--------------------------------------------------------------------
  */
-static int find_sector(const struct remap *m, const char *arg)
+static const char *where_is(const struct kblock *k, u64 sector)
+{
+	unsigned int i = sector - k->sector;
+
+	return k->lost >> i & 1 ? "lost" : k->valid >> i & 1 ? "spare" :
+	       "known-bad";
+}
+
+/* @k: NULL for a healthy block. */
+static int sector_as_json(const struct remap *m, u64 sector,
+			  const struct kblock *k)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_str(o, "device", m->name);
+	add_u64(o, "sector", sector);
+	add_u64(o, "block", sector / 8);
+	add_str(o, "state", !k ? "healthy" : k->known_bad ? "known-bad" :
+		"remapped");
+	add_str(o, "where", k ? where_is(k, sector) : "main");
+	json_object_object_add(o, "slot", !k || k->slot == U32_MAX ? NULL :
+			       json_object_new_int64(k->slot));
+	return print_json(o, stdout);
+}
+
+static int find_sector(const struct remap *m, const char *arg, bool json)
 {
 	char *reply = NULL;
 	struct kblocks b;
@@ -35,6 +60,10 @@ static int find_sector(const struct remap *m, const char *arg)
 	if (r)
 		return r;
 	if (strstr(reply, "state=healthy")) {
+		if (json) {
+			free(reply);
+			return sector_as_json(m, sector, NULL);
+		}
 		printf("sector %llu is in block %llu (sectors %llu to %llu), which is healthy: on the main device %s\n",
 		       ULL(sector), ULL(sector / 8), ULL(sector & ~7ULL),
 		       ULL(min(sector | 7, m->sectors - 1)), m->main_path);
@@ -42,6 +71,12 @@ static int find_sector(const struct remap *m, const char *arg)
 		const struct kblock *k = &b.b[0];
 		unsigned int i = sector - k->sector;
 
+		if (json) {
+			r = sector_as_json(m, sector, k);
+			free(b.b);
+			free(reply);
+			return r;
+		}
 		printf("sector %llu is in block %llu (sectors %llu to %llu), which is %s",
 		       ULL(sector), ULL(sector / 8), ULL(k->sector),
 		       ULL(k->sector + k->sectors - 1), block_state(k));
@@ -59,6 +94,7 @@ static int find_sector(const struct remap *m, const char *arg)
 struct of_file {
 	const struct kblocks *b;
 	u64 pieces, bad;
+	struct json_object *list;	/* NULL: as text */
 };
 
 /* The first block that ends after @sector. */
@@ -88,6 +124,16 @@ static void file_piece(void *arg, u64 sector, u64 count, u64 offset)
 		const struct kblock *k = &f->b->b[i];
 		u64 at = k->sector > sector ? k->sector - sector : 0;
 
+		if (f->list) {
+			struct json_object *o = json_object_new_object();
+
+			add_u64(o, "offset", (offset + at) << 9);
+			add_u64(o, "sector", sector + at);
+			add_str(o, "state", k->known_bad ? "known-bad" : "remapped");
+			json_object_array_add(f->list, o);
+			f->bad++;
+			continue;
+		}
 		if (!f->bad++)
 			printf("%14s %14s  %s\n", "FILE OFFSET", "SECTOR",
 			       "STATE");
@@ -114,7 +160,35 @@ static int device_of(dev_t dev, const char *path, struct remap *m)
 	return fail(RC_REFUSED, "%s is not on a dm-remap device; 'findmnt -T' says on which one it is", path);
 }
 
-static int find_file(const char *path)
+/* Bytes that are no UTF-8 cannot be in JSON: then they are given in hexadecimal, too. */
+static void add_path(struct json_object *j, const char *path)
+{
+	size_t i, n = strlen(path);
+	char *hex;
+
+	add_str(j, "path", utf8_ok(path) ? path : plain(path));
+	if (utf8_ok(path))
+		return;
+	hex = calloc(n + 1, 2);
+	for (i = 0; hex && i < n; i++)
+		sprintf(hex + 2 * i, "%02x", (u8)path[i]);
+	add_str(j, "path_bytes", hex ?: "");
+	free(hex);
+}
+
+static int file_as_json(const char *path, const struct remap *m,
+			struct of_file *f)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_str(o, "device", m->name);
+	add_path(o, path);
+	add_u64(o, "extents", f->pieces);
+	json_object_object_add(o, "blocks", json_object_get(f->list));
+	return print_json(o, stdout);
+}
+
+static int find_file(const char *path, bool json)
 {
 	struct of_file f = { 0 };
 	char obstacle[256];
@@ -144,6 +218,8 @@ static int find_file(const char *path)
 	if (r)
 		goto out;
 	f.b = &b;
+	if (json)
+		f.list = json_object_new_array();
 	r = layers_file(fd, m.devno, file_piece, &f, obstacle,
 			sizeof(obstacle));
 	if (obstacle[0])
@@ -152,10 +228,13 @@ static int find_file(const char *path)
 	else if (r)
 		r = fail(RC_REFUSED, "%s: this file system does not say where its files are: %s",
 			 path, strerror(-r));
+	else if (json)
+		r = file_as_json(path, &m, &f);
 	else if (!f.bad)
 		printf("%s: all of its %llu extents are on healthy blocks of %s\n",
-		       path, ULL(f.pieces), m.name);
+		       plain(path), ULL(f.pieces), m.name);
 out:
+	json_object_put(f.list);
 	free(b.b);
 	if (fd >= 0)
 		close(fd);
@@ -168,10 +247,10 @@ static int find(struct args *a)
 	struct remap m;
 
 	if (path)
-		return find_file(path);
+		return find_file(path, opt(a, "json"));
 	if (a->nr != 2)
 		return fail(RC_USAGE, "find: give a device and a sector, or --file PATH");
-	return remap_get(a->arg[0], &m) ?: find_sector(&m, a->arg[1]);
+	return remap_get(a->arg[0], &m) ?: find_sector(&m, a->arg[1], opt(a, "json"));
 }
 
 /*--------------------------------------------------------------------
@@ -186,22 +265,6 @@ struct telling {
 	struct json_object *list;
 	u64 unknown;		/* sectors */
 };
-
-/* Bytes that are no UTF-8 cannot be in JSON: then they are given in hexadecimal, too. */
-static void add_path(struct json_object *j, const char *path)
-{
-	size_t i, n = strlen(path);
-	char *hex;
-
-	add_str(j, "path", utf8_ok(path) ? path : plain(path));
-	if (utf8_ok(path))
-		return;
-	hex = calloc(n + 1, 2);
-	for (i = 0; hex && i < n; i++)
-		sprintf(hex + 2 * i, "%02x", (u8)path[i]);
-	add_str(j, "path_bytes", hex ?: "");
-	free(hex);
-}
 
 static void tell_json(struct telling *t, const struct owner *o)
 {
@@ -350,7 +413,8 @@ const struct command cmd_find = {
 	.examples = "  dmremap find data 123456\n  dmremap find --file /mnt/photos/1.jpg\n",
 	.min_args = 0, .max_args = 2,
 	.run = find,
-	.opts = { { "file", "PATH", "the blocks of this file" } },
+	.opts = { { "file", "PATH", "the blocks of this file" },
+		{ "json", NULL, "print JSON" } },
 };
 
 const struct command cmd_whose = {

@@ -32,7 +32,9 @@ static inline void add_u64(struct json_object *o, const char *key, u64 v)
 static inline void add_str(struct json_object *o, const char *key,
 			   const char *v)
 {
-	json_object_object_add(o, key, json_object_new_string(v));
+	/* JSON is UTF-8; a label may hold anything. */
+	json_object_object_add(o, key, json_object_new_string(utf8_ok(v) ?
+							      v : plain(v)));
 }
 
 extern const char *const counter_names[DMR_NR_COUNTERS];

@@ -24,26 +24,15 @@ static void kmsg_mark(void)
 		lseek(kmsg, 0, SEEK_END);
 }
 
-/* "remap: 254:0: reason" or "table: 254:0: dm-remap: reason": without what is known. */
-static const char *without_prefix(const char *text)
-{
-	unsigned int maj, min;
-	int n = 0;
-
-	if ((sscanf(text, "remap: %u:%u: %n", &maj, &min, &n) == 2 ||
-	     sscanf(text, "table: %u:%u: dm-remap: %n", &maj, &min, &n) == 2) && n)
-		return text + n;
-	return text;
-}
-
 /*
- * The reason of a refusal, in the words of the module's last line. Device-mapper's
- * own line about the table says less when it refers to that.
+ * Why: what the module itself logged, the gravest and last of it; else what the
+ * table line of device-mapper says, which is less. Record: "level,...;text".
  */
 static const char *kmsg_reason(void)
 {
 	static char reason[400];
-	char rec[8192], *text;
+	char rec[8192], *text, *dev;
+	int level, best = INT_MAX;
 	ssize_t n;
 
 	reason[0] = '\0';
@@ -52,15 +41,27 @@ static const char *kmsg_reason(void)
 		if (n < 0)
 			continue;
 		rec[n] = '\0';
+		level = atoi(rec) & 7;
 		text = strchr(rec, ';');
-		if (!text++ || !strstr(text, "remap"))
+		if (!text++)
 			continue;
 		text[strcspn(text, "\n")] = '\0';
-		if (!strncmp(text, "device-mapper: ", 15))
-			text += 15;
-		if (!reason[0] || !strstr(text, "see the line before"))
-			snprintf(reason, sizeof(reason), ": %.380s",
-				 without_prefix(text));
+		if (!strncmp(text, "device-mapper: remap: ", 22)) {
+			text += 22;
+		} else if (!strncmp(text, "device-mapper: table: ", 22) &&
+			   strstr(text, ": dm-remap: ")) {
+			text = strstr(text, ": dm-remap: ") + 12;
+			level += 8;
+		} else {
+			continue;
+		}
+		/* "254:0: ": the person has given it a name. */
+		dev = text + strspn(text, "0123456789:");
+		if (dev > text && *dev == ' ')
+			text = dev + 1;
+		if (level <= best)
+			snprintf(reason, sizeof(reason), ": %.380s", text);
+		best = min(best, level);
 	}
 	return reason;
 }
@@ -328,6 +329,7 @@ int remap_message(const char *name, char **reply, bool quiet,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	debug("dmsetup message '%s' 0 %s", name, text);
 	kmsg_mark();
 	if (!t || !dm_task_set_name(t, name) || !dm_task_set_sector(t, 0) ||
 	    !dm_task_set_message(t, text) || !dm_task_run(t))
@@ -350,6 +352,23 @@ int remap_message(const char *name, char **reply, bool quiet,
  * Changes
  *--------------------------------------------------------------------
  */
+/* As a person would do it by hand. */
+static void debug_task(int type, const char *name, const char *uuid,
+		       const struct dm_line *l)
+{
+	const char *verb = type == DM_DEVICE_CREATE ? "create" :
+			   type == DM_DEVICE_RELOAD ? "load" :
+			   type == DM_DEVICE_CLEAR ? "clear" :
+			   type == DM_DEVICE_SUSPEND ? "suspend" :
+			   type == DM_DEVICE_RESUME ? "resume" : "remove";
+
+	debug("dmsetup %s '%s'%s%s%s", verb, name, uuid ? " --uuid '" : "",
+	      uuid ?: "", uuid ? "'" : "");
+	for (; l; l = l->next)
+		debug("  table line: %llu %llu %s %s", (unsigned long long)l->start,
+		      (unsigned long long)l->len, l->type, l->params);
+}
+
 static int run_task(int type, const char *name, const char *uuid,
 		    const struct dm_line *lines, bool udev, const char *verb)
 {
@@ -357,6 +376,7 @@ static int run_task(int type, const char *name, const char *uuid,
 	uint32_t cookie = 0;
 	int e = 0;
 
+	debug_task(type, name, uuid, lines);
 	kmsg_mark();
 	if (!t || !dm_task_set_name(t, name) ||
 	    (uuid && !dm_task_set_uuid(t, uuid)))

@@ -28,8 +28,26 @@ static const char words[] =
 static const char exit_status[] =
 	"0 done, 1 wrong command line, 2 refused, 3 failed, 4 not confirmed, 5 interrupted, 6 done in part.";
 
-static const char exits[] =
-	"0: done. 1: the command line is wrong. 2: refused: a device, a file or a state is not as required. 3: the kernel or a device failed. 4: not confirmed. 5: interrupted; the same command takes the work up again. 6: done, but for what the output names: blocks that could not be read (scrub, evacuate), are still bad (retest) or must stay on the spare (release), files that could not be looked at (whose), a spare that had to be kept (detach --to). 3 also when the output could not be written. In the cases 1, 2 and 4 nothing was changed. status and check: 0 fine, 1 attention, 2 critical (check: 1 repairable, 2 not repairable), 3 cannot tell.";
+struct exit_row {
+	const char *status, *text;
+};
+
+static const struct exit_row exits[] = {
+	{ "0", "done" },
+	{ "1", "the command line is wrong; nothing was changed" },
+	{ "2", "refused: a device, a file or a state is not as required; nothing was changed, except for a copy or a list that the message names" },
+	{ "3", "the kernel or a device failed, or the output could not be written" },
+	{ "4", "not confirmed; nothing was changed" },
+	{ "5", "interrupted; the same command takes the work up again" },
+	{ "6", "done, but for what the output names: blocks that could not be read (scrub, evacuate), are still bad (retest) or must stay on the spare (release), files that could not be looked at (whose), a spare that had to be kept (detach --to)" },
+};
+
+static const struct exit_row health_exits[] = {
+	{ "0", "fine" },
+	{ "1", "attention (status); repairable (check)" },
+	{ "2", "critical (status); not repairable (check)" },
+	{ "3", "cannot tell" },
+};
 
 static const char lvm[] =
 	"A physical volume on the main device can be seen twice: there, and through the dm-remap. LVM must not take the first: it would read old data, and 'open' and 'assemble' refuse a main device that is in use. Nor has it any business on the spare. In lvm.conf(5), reject both by names that last:";
@@ -102,6 +120,8 @@ void help_command(const struct command *cmd)
 			}
 		}
 	}
+	printf("%s  %-24s%s\n", cmd->opts[0].name ? "" : "\nOptions\n", "--debug",
+	       "show what is sent to the kernel, on standard error");
 	if (cmd->examples)
 		printf("\nExamples\n%s", cmd->examples);
 	if (!cmd->unknown_rc) {
@@ -213,6 +233,14 @@ static void man_command(const struct command *c)
 	}
 }
 
+static void exit_table(const struct exit_row *row, size_t nr)
+{
+	for (; nr; nr--, row++) {
+		printf(".TP\n.B %s\n", row->status);
+		roff_text(row->text);
+	}
+}
+
 static void gen_man(void)
 {
 	const struct command *const *c;
@@ -234,7 +262,15 @@ static void gen_man(void)
 			if (!strcmp((*c)->group, groups[g]))
 				man_command(*c);
 	puts(".SH EXIT STATUS");
-	roff_text(exits);
+	exit_table(exits, ARRAY_SIZE(exits));
+	puts(".PP\nOf status and check:");
+	exit_table(health_exits, ARRAY_SIZE(health_exits));
+	puts(".SH OPTIONS OF EVERY COMMAND\n.TP\n.B \\-\\-help");
+	roff_text("say what the command does, with examples");
+	puts(".TP\n.B \\-\\-debug");
+	roff_text("show what is sent to the kernel, as dmsetup would be called, on standard error");
+	puts(".SH JSON");
+	roff_text("What --json prints is described by /usr/share/doc/dm-remap/dmremap.schema.json: the definition of a command has its name. Sectors are numbers of 512 bytes. New members may be added; those that are there keep their meaning.");
 	puts(".SH LVM");
 	roff_text(lvm);
 	puts(".PP\n.nf\n.RS");
@@ -266,7 +302,7 @@ static void gen_bash(void)
 		printf("%s ", (*c)->name);
 	puts("help' -- \"$cur\")\n\t\treturn\n\tfi\n\tcase $cmd in");
 	for (c = commands; *c; c++) {
-		printf("\t%s) opts='--help", (*c)->name);
+		printf("\t%s) opts='--help --debug", (*c)->name);
 		for (o = (*c)->opts; o < (*c)->opts + MAX_OPTS && o->name; o++)
 			printf(" --%s", o->name);
 		puts("' ;;");
@@ -303,7 +339,7 @@ static void gen_zsh(void)
 	puts("\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command cmds\n\t\treturn\n\tfi");
 	puts("\tnames=(${(f)\"$(dmremap list --names 2>/dev/null)\"})\n\tcase $words[2] in");
 	for (c = commands; *c; c++) {
-		printf("\t%s) _arguments '--help[show help]'", (*c)->name);
+		printf("\t%s) _arguments '--help[show help]' '--debug[show what is sent to the kernel]'", (*c)->name);
 		for (o = (*c)->opts; o < (*c)->opts + MAX_OPTS && o->name; o++) {
 			printf(" \\\n\t\t'--%s%s[", o->name, o->arg ? "=" : "");
 			zsh_quote(o->help);

@@ -112,6 +112,22 @@ void note(const char *fmt, ...)
 	fprintf(stderr, "%s\n", text);
 }
 
+bool debugging;
+
+void debug(const char *fmt, ...)
+{
+	char text[2 * PATH_MAX];
+	va_list ap;
+
+	if (!debugging)
+		return;
+	fflush(stdout);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "# %s\n", plain(text));
+}
+
 void would(const char *fmt, ...)
 {
 	va_list ap;

@@ -85,6 +85,11 @@ bool utf8_ok(const char *s);
 /* Has all that was printed been written? RC_FAILED with a message, if not. */
 int output_check(void);
 
+/* With --debug: a line on standard error, what is sent to the kernel. */
+extern bool debugging;
+__printf(1, 2)
+void debug(const char *fmt, ...);
+
 /* Ask for YES, unless @yes. Return: RC_OK or RC_DECLINED. */
 int confirm(bool yes, const char *question);
 /* The same, when something was done already: @declined says what is so now. */
