@@ -352,8 +352,8 @@ bool dmr_env_last_good(struct dmr_env *env, u64 *sector)
 
 	for_each_possible_cpu(cpu) {
 		last = READ_ONCE(per_cpu_ptr(env->inflight, cpu)->last_good);
-		if (last) {
-			*sector = last - 1;
+		if (last != DMR_NO_SECTOR) {
+			*sector = last;
 			return true;
 		}
 	}
@@ -462,6 +462,8 @@ void dmr_env_log(struct dmr_env *env, enum dmr_log_level level,
 
 int dmr_env_init(struct dmr_env *env, struct dm_target *ti)
 {
+	int cpu;
+
 	env->ti = ti;
 	mutex_init(&env->drain[DMR_MAIN].lock);
 	mutex_init(&env->drain[DMR_SPARE].lock);
@@ -475,6 +477,8 @@ int dmr_env_init(struct dmr_env *env, struct dm_target *ti)
 	env->inflight = alloc_percpu(struct dmr_inflight);
 	if (!env->inflight)
 		return -ENOMEM;
+	for_each_possible_cpu(cpu)
+		per_cpu_ptr(env->inflight, cpu)->last_good = DMR_NO_SECTOR;
 	return bioset_init(&env->bios, DMR_MIN_BIOS, 0, BIOSET_NEED_BVECS);
 }
 

@@ -88,7 +88,8 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 	struct dmr_route route;
 
 	b->sent = DMR_SENT_ELSEWHERE;
-	b->counted = b->flush = false;
+	b->counted = false;
+	b->flush = false;
 	/* One part of a bio that has to wait would fail the others. */
 	bio->bi_opf &= ~REQ_NOWAIT;
 	if (!bio_sectors(bio))
@@ -102,10 +103,13 @@ static noinline int map_slow(struct dmr_target *t, struct bio *bio,
 	ticket[DMR_SPARE] = dmr_inflight_ticket(&t->env, DMR_SPARE);
 	dmr_index_route_slow(&t->engine.index, op, sector, bio_sectors(bio),
 			     &route);
-	if (route.place == DMR_TO_SLOT)
+	if (route.place == DMR_TO_SLOT) {
+		if (op == REQ_OP_READ && !READ_ONCE(t->slots_read))
+			WRITE_ONCE(t->slots_read, true);
 		dmr_inflight_start(&t->env, b, ticket[DMR_SPARE]);
-	else if (route.place == DMR_TO_MAIN && op != REQ_OP_READ)
+	} else if (route.place == DMR_TO_MAIN && op != REQ_OP_READ) {
 		dmr_inflight_start(&t->env, b, ticket[DMR_MAIN]);
+	}
 	rcu_read_unlock_sched();
 
 	if (route.sectors < bio_sectors(bio))
@@ -159,13 +163,13 @@ static bool read_is_main(struct dmr_target *t, sector_t sector, u32 sectors)
 /*
  * Nearly every bio goes to main as it is: this much and no more is done for it.
  * A grace period waits for rcu_read_lock_sched(), too, which costs less. A read
- * that goes to main is not counted.
+ * that goes to main is not counted. What is neither a read nor a plain write goes
+ * the longer way.
  */
 static int dmr_map(struct dm_target *ti, struct bio *bio)
 {
 	struct dmr_target *t = ti->private;
 	sector_t sector = dm_target_offset(ti, bio->bi_iter.bi_sector);
-	u32 sectors = bio_sectors(bio);
 	unsigned int ticket;
 	struct dmr_bio *b;
 
@@ -174,28 +178,28 @@ static int dmr_map(struct dm_target *ti, struct bio *bio)
 		bio->bi_opf &= ~REQ_NOWAIT;
 	if (bio_op(bio) == REQ_OP_READ) {
 		if (!dmr_index_is_empty(&t->engine.index) &&
-		    !read_is_main(t, sector, sectors))
+		    !read_is_main(t, sector, bio_sectors(bio)))
 			return map_slow(t, bio, sector);
 		b = dmr_bio_of(bio);
-		b->counted = false;
+		b->sent = DMR_SENT_READ;
 	} else {
-		/* A flush has no sectors. */
-		if (unlikely(sectors - 1 >= DMR_MAX_ZEROES_SECTORS ||
-			     (bio->bi_opf & REQ_FUA)))
+		if (unlikely((bio->bi_opf & (REQ_OP_MASK | REQ_PREFLUSH | REQ_FUA)) !=
+			     REQ_OP_WRITE))
 			return map_slow(t, bio, sector);
 		b = dmr_bio_of(bio);
 		rcu_read_lock_sched();
 		ticket = dmr_inflight_ticket(&t->env, DMR_MAIN);
 		if (!dmr_index_is_empty(&t->engine.index) &&
-		    !dmr_index_is_main(&t->engine.index, sector, sectors)) {
+		    !dmr_index_is_main(&t->engine.index, sector,
+				       bio_sectors(bio))) {
 			rcu_read_unlock_sched();
 			return map_slow(t, bio, sector);
 		}
-		dmr_inflight_start(&t->env, b, ticket);
+		__this_cpu_inc(t->env.inflight->in[ticket]);
 		rcu_read_unlock_sched();
+		b->sent = DMR_SENT_WRITE;
+		b->ticket = ticket;
 	}
-	b->sent = DMR_SENT_MAIN;
-	b->flush = false;
 	bio->bi_iter.bi_sector = sector;
 	b->iter = bio->bi_iter;
 	bio_set_dev(bio, t->env.main->bdev);
@@ -301,30 +305,72 @@ static noinline void slot_written(struct dmr_target *t, struct bio *bio,
 			       b->iter.bi_size >> SECTOR_SHIFT);
 }
 
-static int dmr_end_io(struct dm_target *ti, struct bio *bio,
-		      blk_status_t *error)
+static noinline int end_slow(struct dmr_target *t, struct dmr_bio *b,
+			     blk_status_t *error)
 {
-	struct dmr_bio *b = dmr_bio_of(bio);
-	struct dmr_target *t = ti->private;
+	struct bio *bio = dmr_req_bio(&b->req);
 
+	if (b->sent == DMR_SENT_READ || b->sent == DMR_SENT_WRITE) {
+		if (b->sent == DMR_SENT_WRITE)
+			dmr_inflight_wake(&t->env, DMR_MAIN);
+		b->sent = DMR_SENT_MAIN;
+		b->counted = false;
+		b->flush = false;
+	}
 	if (b->counted) {
 		if (b->sent == DMR_SENT_SLOT)
 			slot_written(t, bio, b);
-		else if (likely(*error == BLK_STS_OK))
+		else if (*error == BLK_STS_OK)
 			raw_cpu_write(t->env.inflight->last_good,
-				      b->iter.bi_sector + 1);
+				      b->iter.bi_sector);
 		dmr_inflight_end(&t->env, b);
 	}
 	if (b->sent == DMR_SENT_ELSEWHERE)
 		return DM_ENDIO_DONE;
-	if (likely(*error == BLK_STS_OK)) {
-		if (unlikely(b->flush))
+	if (*error == BLK_STS_OK) {
+		if (b->flush)
 			return flush_after(t, bio, b);
 		if (unlikely(READ_ONCE(t->env.owed)))
 			*error = pay_debt(t, b);
 		return DM_ENDIO_DONE;
 	}
 	return end_failed(t, bio, b, *error);
+}
+
+static noinline int end_usual(struct dm_target *ti, struct bio *bio,
+			      blk_status_t *error)
+{
+	struct dmr_bio *b = dmr_bio_of(bio);
+	struct dmr_target *t = ti->private;
+
+	if (likely(b->sent == DMR_SENT_WRITE)) {
+		this_cpu_inc(t->env.inflight->out[b->ticket]);
+		if (likely(*error == BLK_STS_OK &&
+			   !READ_ONCE(t->env.drain[DMR_MAIN].waiting))) {
+			raw_cpu_write(t->env.inflight->last_good,
+				      b->iter.bi_sector);
+			return DM_ENDIO_DONE;
+		}
+	} else if (b->sent == DMR_SENT_READ && *error == BLK_STS_OK) {
+		return DM_ENDIO_DONE;
+	}
+	return end_slow(t, b, error);
+}
+
+/*
+ * As with dmr_map(), this much and no more is done for nearly every bio. A read
+ * that ended well is not even looked up, as long as none can be a slot's, which is
+ * counted: map_slow() says so before it sends the first one.
+ */
+static int dmr_end_io(struct dm_target *ti, struct bio *bio,
+		      blk_status_t *error)
+{
+	struct dmr_target *t = ti->private;
+
+	if (bio_op(bio) == REQ_OP_READ && likely(*error == BLK_STS_OK) &&
+	    likely(!READ_ONCE(t->slots_read)))
+		return DM_ENDIO_DONE;
+	return end_usual(ti, bio, error);
 }
 
 /*--------------------------------------------------------------------

@@ -27,6 +27,8 @@ enum dmr_sent {
 	DMR_SENT_SLOT,
 	DMR_SENT_FLUSH_MAIN,	/* its error is handed on, and counted */
 	DMR_SENT_FLUSH_SPARE,
+	DMR_SENT_READ,		/* by the short way to main: nothing else is set */
+	DMR_SENT_WRITE,		/* the same, and counted */
 };
 
 /**
@@ -54,8 +56,8 @@ struct dmr_bio {
  *	only, in map or by an examination, which never run in an interrupt: a plain
  *	increment does
  * @out: bios counted out here, wherever they were counted in; any context
- * @last_good: sector of main that was written lately, + 1. A hint: after a
- *	       preemption, it may be another CPU's
+ * @last_good: sector of main that was written lately, or DMR_NO_SECTOR. A hint: after
+ *	       a preemption, it may be another CPU's
  *
  * A ticket is a device's epoch, 0 or 1, and the device: 2 * enum dmr_dev.
  */
@@ -64,6 +66,8 @@ struct dmr_inflight {
 	unsigned long out[4];
 	sector_t last_good;
 };
+
+#define DMR_NO_SECTOR	(~(sector_t)0)
 
 /**
  * struct dmr_drain - what dmr_env_drain() needs for one device
@@ -189,6 +193,7 @@ struct dmr_target {
 	struct dmr_claim claim;
 	struct dmr_claim main_claim;
 	bool suspended;
+	bool slots_read;	/* a read was sent to a slot, in this table's life */
 
 	/* Arguments, as they are to be shown by "dmsetup table" */
 	struct dmr_tuning tuning;
@@ -298,11 +303,16 @@ static inline void dmr_inflight_start(struct dmr_env *env, struct dmr_bio *b,
 }
 
 /* Count one out. Any context. */
+static inline void dmr_inflight_wake(struct dmr_env *env, enum dmr_dev dev)
+{
+	if (unlikely(READ_ONCE(env->drain[dev].waiting)))
+		wake_up(&env->drained);
+}
+
 static inline void dmr_inflight_out(struct dmr_env *env, unsigned int ticket)
 {
 	this_cpu_inc(env->inflight->out[ticket]);
-	if (unlikely(READ_ONCE(env->drain[ticket >> 1].waiting)))
-		wake_up(&env->drained);
+	dmr_inflight_wake(env, ticket >> 1);
 }
 
 static inline void dmr_inflight_end(struct dmr_env *env, struct dmr_bio *b)
