@@ -12,7 +12,6 @@ TOOL_SRC := $(sort $(wildcard src/tool/*.c src/tool/*/*.c)) $(STORE_SRC) src/use
 TOOL_PKGS := devmapper blkid libudev json-c ncursesw cairo cairo-svg libpng
 # Texts for people are cut where they are too long.
 TOOL_CFLAGS = $(USER_CFLAGS) -Wno-format-truncation -Isrc/tool -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
-	      -DVERSION='"$(MODULE_VERSION)"' \
 	      $(shell pkg-config --cflags $(TOOL_PKGS))
 TOOL_LIBS = $(shell pkg-config --libs $(TOOL_PKGS)) -lm
 TOOL_OBJ = $(patsubst src/%.c,$(TOOL)/obj/%.o,$(TOOL_SRC))
@@ -32,7 +31,7 @@ $(TOOL)/asan/%.o: src/%.c
 	$(CC) $(TOOL_CFLAGS) -O1 -g $(ASAN) -c -o $@ $<
 
 $(TOOL)/dmremap: $(TOOL_OBJ)
-	$(CC) $(CFLAGS) -o $@.new $^ $(TOOL_LIBS) && mv $@.new $@
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $^ $(TOOL_LIBS) && mv $@.new $@
 
 $(TOOL)/dmremap.asan: $(TOOL_ASAN_OBJ)
 	$(CC) $(ASAN) -o $@ $^ $(TOOL_LIBS)

@@ -10,6 +10,7 @@
  * dmr_env_complete() ends the bio.
  */
 #include "dm-remap.h"
+#include "dm-remap-version.h"
 
 #include <linux/jiffies.h>
 #include <linux/math64.h>
@@ -721,7 +722,7 @@ static int dmr_prepare_ioctl(struct dm_target *ti, struct block_device **bdev,
 
 static struct target_type dmr_target_type = {
 	.name = "dm-remap",
-	.version = { 1, 0, 0 },
+	.version = { DMR_RELEASE_MAJOR, DMR_RELEASE_MINOR, DMR_RELEASE_PATCH },
 	.features = DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,
 	.ctr = dmr_ctr,
@@ -754,5 +755,6 @@ module_exit(dmr_exit);
 MODULE_DESCRIPTION(DM_NAME " target that replaces bad blocks from a spare device");
 MODULE_AUTHOR("dm-remap developers");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(DMR_RELEASE);
 /* What device-mapper asks for when it meets the target's name. */
 MODULE_ALIAS("dm-dm-remap");

@@ -4,14 +4,11 @@
  */
 #include "face/tool.h"
 #include "commands/commands.h"
+#include "dm-remap-version.h"
 
 #include <getopt.h>
 #include <locale.h>
 #include <signal.h>
-
-#ifndef VERSION
-#define VERSION "0.1.0"
-#endif
 
 static const struct command *const all[] = {
 #define COMMAND(c)	&c,
@@ -99,7 +96,7 @@ static int run(int argc, char **argv)
 		return RC_OK;
 	}
 	if (!strcmp(argv[1], "--version")) {
-		printf("dmremap %s\n", VERSION);
+		printf("dmremap %s\n", DMR_RELEASE);
 		return RC_OK;
 	}
 	/* For the build: man page and completions come from the same table. */

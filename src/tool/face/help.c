@@ -4,12 +4,9 @@
  * of commands.
  */
 #include "tool.h"
+#include "dm-remap-version.h"
 
 #include <unistd.h>
-
-#ifndef VERSION
-#define VERSION "0.1.0"
-#endif
 
 const struct command *const *commands;
 
@@ -247,7 +244,7 @@ static void gen_man(void)
 	unsigned int g;
 
 	puts(".\\\" Made by 'dmremap --generate man' from the table of commands.");
-	puts(".TH DMREMAP 8 \"2026-11-24\" \"dm-remap " VERSION "\" \"System Administration\"");
+	puts(".TH DMREMAP 8 \"2026-11-24\" \"dm-remap " DMR_RELEASE "\" \"System Administration\"");
 	puts(".SH NAME\ndmremap \\- look after a disk that is growing bad blocks");
 	puts(".SH SYNOPSIS\n.B dmremap\n.I COMMAND\n.RI [ OPTIONS ]\n.RI [ ARGUMENTS ]");
 	puts(".SH DESCRIPTION");
