@@ -4,15 +4,15 @@
 #
 #   make module [KVER=<release>]   build/<release>/dm-remap.ko (W=1, C=1: as in kbuild)
 #   make lint [KVER=<release>]     W=1, sparse and checkpatch --strict, no finding allowed
-#   make install [KVER=...] [DESTDIR=...]  install it and run depmod
-#   make dkms                      register it with DKMS
+#   make install [KVER=...] [DESTDIR=...]  install it and run depmod; MODULE=no: without it
+#   make uninstall [KVER=...]      take away all that "make install" brings
+#   make dkms [KVER=...]           register it with DKMS, in place of older versions
 #
 # KVER also accepts 6.1 and 6.12, the kernels that lab/setup fetches. Without it the
 # running kernel is meant, or else the newest headers that are installed.
 
-# The version of the target, as "dmsetup targets" shows it.
-MODULE_VERSION = $(shell sed -nE 's/.*\.version = \{ *([0-9]+), *([0-9]+), *([0-9]+) *\}.*/\1.\2.\3/p' \
-		   src/kernel/dm-remap-target.c)
+# As src/core/dm-remap-version.h says.
+RELEASE = $(shell mk/version)
 
 .PHONY: module
 module:
@@ -24,12 +24,20 @@ lint:
 	@mk/module lint '$(KVER)'
 
 .PHONY: install-module
+ifneq ($(MODULE),no)
 install-module: module
 	@mk/module install '$(KVER)'
+else
+install-module: ;
+endif
 
 .PHONY: install
 install: install-module
 
+.PHONY: uninstall
+uninstall:
+	@mk/uninstall '$(KVER)'
+
 .PHONY: dkms
 dkms:
-	@mk/dkms '$(MODULE_VERSION)' '$(KVER)'
+	@mk/dkms install '$(KVER)'
