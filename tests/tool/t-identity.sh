@@ -180,7 +180,9 @@ t_same_disk() {
 	refused 2 'overlap partition 1 there' dmremap create a /dev/nba2 /dev/nba --start 2M --size 1M --yes --force
 	refused 2 'overlap the gpt partition table there' dmremap create a /dev/nba /dev/nba --start 61M --yes --force
 	[ "$(dsum /dev/nba)" = "$before" ]
-	dmremap create a /dev/nba1 /dev/nba --start 21M --size 4M --yes >/dev/null
+	refused 2 'does not let /dev/nba be used together with a partition' dmremap create a /dev/nba1 /dev/nba --start 21M --size 4M --yes
+	[ "$(dsum /dev/nba)" = "$before" ]
+	dmremap create a /dev/nba1 /dev/nba2 --yes >/dev/null
 	dmremap close a
 	# On another disk it is asked.
 	refused 2 'holds partition 2' dmremap create a $M/lab-main /dev/nba --start 41M --size 4M --yes

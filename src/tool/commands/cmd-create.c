@@ -284,6 +284,12 @@ static int run(struct args *a)
 		r = fail(RC_REFUSED, "main and spare area overlap: give --start behind the end of the main device, or a --length for it");
 		goto out;
 	}
+	if (p->main.whole == p->spare.whole && p->main.devno != p->spare.devno &&
+	    p->main.partition != p->spare.partition) {
+		r = fail(RC_REFUSED, "the kernel does not let %s be used together with a partition of it; map the whole disk, or give a partition for the spare",
+			 p->main.partition ? p->spare.path : p->main.path);
+		goto out;
+	}
 	line = dm_line(0, p->length, "dm-remap", "%s %s %llu%s", p->main.path,
 		       p->spare.path, ULL(p->start), p->features);
 	line->read_only = opt(a, "read-only");
