@@ -247,3 +247,94 @@ t_one_main() {
 	[ "$(dmsetup ls --target dm-remap | wc -l)" = 1 ]
 	cat a b
 }
+
+# The disk is pulled out.
+pull() { echo 0 >"/sys/kernel/config/nullb/$1/power"; }
+
+# A main device that is gone is the news; back by another name, it is offered. (case-37)
+t_main_gone() {
+	local want
+	lab
+	gpt_disk nba 40
+	random /dev/nba1 32
+	dmremap create data /dev/nba1 $M/lab-spare --yes --label data >/dev/null
+	dmremap evacuate data 800+8 >/dev/null
+	want=$(dsum $M/data)
+	dd if=/dev/nba of=nba.img bs=1M status=none
+	expect 0 'data: FINE' dmremap status data
+	"$D" monitor data --interval 1 --test >events 2>&1 &
+	local monitor=$!
+	until grep -q '^Test data: ' events; do kill -0 $monitor; done
+	pull nba
+	dd if=/dev/zero of=$M/data bs=4k count=1 oflag=direct status=none 2>/dev/null && return 1
+	until grep -q '^MainGone data: ' events; do kill -0 $monitor; done
+	until grep -q '^Critical data: .*is gone since' events; do kill -0 $monitor; done
+	kill -TERM $monitor
+	expect 2 'the main device is gone since 20' dmremap status data
+	expect 2 'CRITICAL' dmremap status data
+	expect 2 'safe *no: the main device is gone' dmremap status data
+	expect 2 'error.* passed on without a remap' dmremap status data
+	dmremap status --prometheus >metrics || true
+	grep '^dmremap_health{name="data"} 2$' metrics
+	grep '^dmremap_main_gone{name="data"} [1-9]' metrics
+	refused 3 'Input/output error' dmremap accept data
+	# Not back yet: nothing to do.
+	expect 0 '' dmremap assemble
+	gpt_disk nbb 40
+	dd if=nba.img of=/dev/nbb bs=1M oflag=direct status=none
+	blockdev --rereadpt /dev/nbb
+	settled nbb
+	refused 2 'data is open on a main device that is gone, which is back as /dev/nbb1; .*--yes' dmremap assemble
+	exec 8<$M/data
+	refused 2 'end what uses /dev/mapper/data' dmremap assemble --yes
+	exec 8<&-
+	expect 0 "$M/data: /dev/nbb1, spare" dmremap assemble --yes
+	[ "$(dsum $M/data)" = "$want" ]
+	expect 0 'data: FINE' dmremap status data
+}
+
+# A spare that is gone: the way out, on which nothing old is read. (section 4)
+t_spare_lost() {
+	lab
+	nullb nba 16 512
+	dmremap create lab $M/lab-main /dev/nba --yes --label lab >/dev/null
+	mkfs.ext4 -q -b 4096 $M/lab
+	mkdir mnt
+	mount $M/lab mnt
+	random mnt/good 2
+	random mnt/bad 2
+	sync
+	local s
+	s=$(($(debugfs -R 'bmap bad 0' $M/lab 2>/dev/null) * 8))
+	[ $s -gt 0 ]
+	dmremap evacuate lab $s+80 >/dev/null
+	dd if=/dev/urandom of=mnt/bad bs=4k count=10 conv=notrunc oflag=direct status=none
+	[ "$(value remappings)" = 10 ]
+	# While the spare is there, it is copied.
+	refused 2 'without --spare-is-lost' dmremap replace lab $M/lab-spare --yes --spare-is-lost
+	pull nba
+	drop_caches
+	dd if=mnt/bad of=/dev/null bs=4k count=1 iflag=direct status=none 2>/dev/null && return 1
+	[ "$(value mode)" = fail ]
+	expect 2 "the spare is gone.*dmremap replace lab NEWSPARE --spare-is-lost" dmremap status lab
+	refused 2 'spare-is-lost' dmremap replace lab $M/lab-spare --yes
+	refused 4 'nobody to ask' dmremap replace lab $M/lab-spare --spare-is-lost
+	expect 0 '80 sectors are lost' dmremap replace lab $M/lab-spare --yes --spare-is-lost
+	[ "$(value mode)" = rw ]
+	[ "$(value lost_sectors)" = 80 ]
+	expect 2 '80 sectors are lost' dmremap status lab
+	# An error, and not what main had before
+	dd if=mnt/bad of=/dev/null bs=4k count=1 iflag=direct status=none 2>/dev/null && return 1
+	dd if=mnt/good of=/dev/null bs=1M iflag=direct status=none
+	expect 0 "$T/mnt/bad" dmremap whose lab --all
+	# Written again, it is whole.
+	dd if=/dev/urandom of=mnt/bad bs=4k count=10 conv=notrunc oflag=direct status=none
+	[ "$(value lost_sectors)" = 0 ]
+	dd if=mnt/bad of=/dev/null bs=4k iflag=direct status=none
+	umount mnt
+	e2fsck -fn $M/lab >/dev/null
+	dmremap close lab
+	expect 0 "$M/lab" dmremap assemble
+	[ "$(value remappings)" = 10 ]
+	[ "$(value label)" = lab ]
+}

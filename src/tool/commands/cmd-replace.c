@@ -19,6 +19,7 @@
  */
 #include "devices/blocks.h"
 #include "copy/copy.h"
+#include "copy/lost.h"
 #include "pairing/pairing.h"
 
 #include <malloc.h>
@@ -43,6 +44,7 @@ struct plan {
 	struct copier copier;
 	struct dmr_why why;
 	u64 late;		/* blocks copied while suspended */
+	long lost;		/* sectors */
 	char error[300];
 };
 
@@ -87,9 +89,12 @@ static int make_plan(struct args *a, struct plan *p)
 	if (p->m.suspended)
 		return fail(RC_REFUSED, "%s is suspended; 'dmsetup resume %s' first",
 			    p->m.name, p->m.name);
-	if (strcmp(p->k.mode, "rw") && strcmp(p->k.mode, "ro"))
-		return fail(RC_REFUSED, "%s: the old spare is gone (mode %s), there is nothing to copy from; 'dmremap status %s' says what is lost",
-			    p->m.name, p->k.mode, p->m.name);
+	if (opt(a, "spare-is-lost") && strcmp(p->k.mode, "fail"))
+		return fail(RC_REFUSED, "%s: the spare answers (mode %s); without --spare-is-lost what it holds is copied",
+			    p->m.name, p->k.mode);
+	if (!opt(a, "spare-is-lost") && !strcmp(p->k.mode, "fail"))
+		return fail(RC_REFUSED, "%s: the old spare is gone, there is nothing to copy from; if it does not come back, --spare-is-lost goes on with a new one, on which all that was on the old one is marked as lost",
+			    p->m.name);
 	device_get_devno(p->m.spare, &p->old);
 	if (p->spare.read_only)
 		return fail(RC_REFUSED, "%s is read-only; name another device", p->spare.path);
@@ -135,7 +140,14 @@ static int ask(const struct args *a, const struct plan *p)
 	if (p->occupied && opt(a, "yes") && !opt(a, "force"))
 		return fail(RC_REFUSED, "the new spare %s holds %s; give --force, too, if it may be overwritten",
 			    p->spare.path, p->occupant);
-	n = snprintf(question, sizeof(question),
+	if (opt(a, "spare-is-lost"))
+		n = snprintf(question, sizeof(question),
+			     "The spare of %s is given up. WARNING: what was on it is lost: %llu blocks and parts of blocks read as errors until they are written again ('dmremap whose %s --all' names the files). If it may come back, find it first.\nThe new one, of which sectors %llu to %llu will be overwritten:\n  %s\n",
+			     p->m.name, ULL(p->k.remappings), p->m.name,
+			     ULL(p->start), ULL(p->start + p->len - 1),
+			     device_describe(&p->spare));
+	else
+		n = snprintf(question, sizeof(question),
 		     "The spare of %s is replaced.\nFrom:\n  %s\nTo, sectors %llu to %llu will be overwritten:\n  %s\n%llu blocks are copied; the device stays in use.\n",
 		     p->m.name, device_describe(&p->old), ULL(p->start),
 		     ULL(p->start + p->len - 1), device_describe(&p->spare),
@@ -336,6 +348,75 @@ static void retire_old(struct plan *p)
 	area_close(&old);
 }
 
+/* A new spare that knows what was on the old one, and has none of it. */
+static int enter_lost(struct plan *p)
+{
+	struct dmr_super *sb = calloc(1, sizeof(*sb));
+	struct kblocks b = { 0 };
+	char *reply = NULL;
+	int r;
+
+	r = blocks_list(p->m.name, &b) ?:
+	    remap_message(p->m.name, &reply, false, "status");
+	if (!r && (!sb || lost_super(sb, &p->k, reply)))
+		r = fail(RC_FAILED, "%s: the kernel does not say what was on the spare",
+			 p->m.name);
+	if (r)
+		goto out;
+	r = copy_begin(&p->copier, sb, &p->env, p->start,
+		       (p->spare.sectors - p->start) / 8, p->len / 8, &p->why);
+	if (!r) {
+		p->lost = lost_enter(&p->copier, &b);
+		r = p->lost < 0 ? p->lost : copy_end(&p->copier, sb);
+	}
+	if (r)
+		r = fail(r == -ENOSPC ? RC_REFUSED : RC_FAILED, "%s: %s; it goes on without a spare",
+			 p->m.name, p->why.text);
+out:
+	free(b.b);
+	free(reply);
+	free(sb);
+	return r;
+}
+
+static int switch_to_new(struct plan *p)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	/* A file system could not be frozen: what it has to write may be lost sectors. */
+	r = dm_suspend_as_it_is(p->m.name);
+	if (!r && (env_publish(&p->env) || dm_load(p->m.name, p->then) ||
+		   dm_resume(p->m.name))) {
+		r = RC_FAILED;
+		go_back(p, true);
+		fail(0, "%s: the new spare cannot be used; it goes on without one",
+		     p->m.name);
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+static int without_old(struct plan *p)
+{
+	int r = enter_lost(p);
+
+	if (!r && env_unclaim(&p->env, p->spare.path))
+		r = fail(RC_FAILED, "%s: it cannot be used by the kernel; %s is unchanged",
+			 p->spare.path, p->m.name);
+	if (r)
+		return r;
+	stay_in_memory(p);
+	r = switch_to_new(p);
+	munlockall();
+	if (!r)
+		printf("%s: the spare is on %s now; %ld sectors are lost, and read as errors until they are written again ('dmremap whose %s --all' names the files)\n",
+		       p->m.name, p->spare.path, p->lost, p->m.name);
+	return r;
+}
+
 static int run(struct args *a)
 {
 	struct plan *p = calloc(1, sizeof(*p));
@@ -347,7 +428,11 @@ static int run(struct args *a)
 	p->env.fd = -1;
 	r = make_plan(a, p);
 	if (!r && opt(a, "dry-run")) {
-		printf("# copy %llu blocks from %s to %s; between suspend and resume: what has changed since, and the metadata\n",
+		if (opt(a, "spare-is-lost"))
+			printf("# a new spare on %s, with %llu blocks marked as lost\n",
+			       p->spare.path, ULL(p->k.remappings));
+		else
+			printf("# copy %llu blocks from %s to %s; between suspend and resume: what has changed since, and the metadata\n",
 		       ULL(p->k.slots_used), p->old.path, p->spare.path);
 		would_load(p->m.name, p->then);
 		goto out;
@@ -367,6 +452,10 @@ static int run(struct args *a)
 		goto out;
 	}
 	catch_signals();
+	if (opt(a, "spare-is-lost")) {
+		r = without_old(p);
+		goto out;
+	}
 	r = copy_in_use(p);
 	if (r)
 		goto out;
@@ -404,13 +493,14 @@ const struct command cmd_replace = {
 	.group = "Moving on",
 	.synopsis = "NAME NEWSPARE",
 	.summary = "another spare, with the device in use",
-	.text = "Copies everything that is in use on the spare to NEWSPARE, which may be larger or smaller, and goes on with that one. The device stays in use; it is suspended only at the end, while the blocks that were written to meanwhile are copied once more and the metadata is loaded. Programs that use it wait for that long, and see no error. Sectors that the old spare cannot give any more are lost, and read as errors. A crash at any moment, or an interruption, leaves one spare that is complete; the same command starts over.\nIf the tool is killed while the device is suspended, 'dmsetup resume NAME' goes on with the old spare.",
+	.text = "Copies everything that is in use on the spare to NEWSPARE, which may be larger or smaller, and goes on with that one. The device stays in use; it is suspended only at the end, while the blocks that were written to meanwhile are copied once more and the metadata is loaded. Programs that use it wait for that long, and see no error. Sectors that the old spare cannot give any more are lost, and read as errors. A crash at any moment, or an interruption, leaves one spare that is complete; the same command starts over.\nWhen the old spare is gone (mode fail), there is nothing to copy from. With --spare-is-lost, NEWSPARE gets a record of all that was on it, and each of these sectors reads as an error until it is written again: never as what the main device had before. 'dmremap whose NAME --all' names the files. As long as the pair stays open, the kernel knows which sectors these are; so do this before it is closed.\nIf the tool is killed while the device is suspended, 'dmsetup resume NAME' goes on with the old spare.",
 	.examples = "  dmremap replace data /dev/sdd1\n  dmremap replace data /dev/sdd --start 1G --size 8G\n",
 	.min_args = 2, .max_args = 2,
 	.run = run,
 	.opts = {
 		{ "size", "SIZE", "length of the new spare area (default: to the end of the device)" },
 		{ "start", "SIZE", "where the new spare area starts (default: at 0)" },
+		{ "spare-is-lost", NULL, "the old spare is gone for good: mark what was on it as lost, and go on" },
 		{ "yes", NULL, "do not ask" },
 		{ "force", NULL, "with --yes: overwrite what is on NEWSPARE" },
 		{ "dry-run", NULL, "print the dmsetup lines, change nothing" },

@@ -425,6 +425,18 @@ int dm_suspend(const char *name)
 	return run_task(DM_DEVICE_SUSPEND, name, NULL, NULL, false, "suspend");
 }
 
+int dm_suspend_as_it_is(const char *name)
+{
+	struct dm_task *t = dm_task_create(DM_DEVICE_SUSPEND);
+	bool done = t && dm_task_set_name(t, name) &&
+		    dm_task_skip_lockfs(t) && dm_task_run(t);
+
+	if (t)
+		dm_task_destroy(t);
+	return done ? RC_OK : fail(RC_FAILED, "%s: the kernel did not suspend it",
+				   name);
+}
+
 int dm_resume(const char *name)
 {
 	return run_task(DM_DEVICE_RESUME, name, NULL, NULL, true, "resume");

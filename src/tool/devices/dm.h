@@ -66,6 +66,8 @@ int dm_load(const char *name, const struct dm_line *lines);
 /* Forget a loaded table that was not resumed. */
 int dm_clear(const char *name);
 int dm_suspend(const char *name);
+/* Without freezing a file system on it, or waiting for what it has yet to write. */
+int dm_suspend_as_it_is(const char *name);
 int dm_resume(const char *name);
 int dm_remove(const char *name);
 
