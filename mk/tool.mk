@@ -9,7 +9,7 @@
 
 TOOL := $(BUILD)/tool
 TOOL_SRC := $(sort $(wildcard src/tool/*.c src/tool/*/*.c)) $(STORE_SRC) src/user/kernel-shim.c
-TOOL_PKGS := devmapper blkid libudev json-c ncursesw cairo cairo-svg libpng
+TOOL_PKGS := devmapper blkid libudev json-c ncursesw cairo libpng
 # Texts for people are cut where they are too long.
 TOOL_CFLAGS = $(USER_CFLAGS) -Wno-format-truncation -Isrc/tool -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	      $(shell pkg-config --cflags $(TOOL_PKGS))
@@ -29,6 +29,8 @@ $(TOOL)/obj/%.o: src/%.c
 $(TOOL)/asan/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) -O1 -g $(ASAN) -c -o $@ $<
+
+$(TOOL)/obj/tool/draw/html.o $(TOOL)/asan/tool/draw/html.o: src/tool/draw/page.html
 
 $(TOOL)/dmremap: $(TOOL_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $^ $(TOOL_LIBS) && mv $@.new $@

@@ -395,19 +395,44 @@ static void cells(void **state)
 	/* 10 000 blocks in 100 cells. */
 	assert_true(grid_make(&g, &b, 80000, 10, 10));
 	assert_int_equal(g.cell_blocks, 100);
-	assert_int_equal(grid_shade(&g, 0, 0), BAD_FEW);
+	assert_int_equal(grid_shade(&g, 0, 0), BAD_2);
 	assert_int_equal(grid_shade(&g, 1, 0), LOST);
-	assert_int_equal(grid_shade(&g, 9, 9), REMAPPED_FEW);
+	assert_int_equal(grid_shade(&g, 9, 9), REMAPPED_2);
 	assert_int_equal(grid_shade(&g, 5, 5), HEALTHY);
 	/* The rest of a block that is remapped in part is known bad. */
-	assert_int_equal(grid_shade(&g, 5, 0), BAD_FEW);
+	assert_int_equal(grid_shade(&g, 5, 0), BAD_2);
 	grid_free(&g);
 	/* Fewer blocks than cells. */
 	assert_true(grid_make(&g, &b, 20, 10, 10));
-	assert_int_equal(grid_shade(&g, 0, 0), BAD_FEW);
+	assert_int_equal(grid_shade(&g, 0, 0), BAD_4);
 	assert_int_equal(grid_shade(&g, 0, 2), HEALTHY);
 	assert_int_equal(grid_shade(&g, 0, 3), BEYOND);
 	grid_free(&g);
+}
+
+/* 0.1 %, 1 %, 10 % and all of a cell are four shades. */
+static void density(void **state)
+{
+	static const struct { u64 n; enum shade want; } cells[] = {
+		{ 1, BAD_1 }, { 10, BAD_1 }, { 11, BAD_2 }, { 100, BAD_2 },
+		{ 101, BAD_3 }, { 1000, BAD_3 }, { 1001, BAD_4 },
+		{ 10000, BAD_4 },
+	};
+	static struct kblock list[10000];
+	struct grid g;
+	size_t i, j;
+
+	(void)state;
+	for (j = 0; j < ARRAY_SIZE(list); j++)
+		list[j] = (struct kblock){ .sector = 8 * j, .sectors = 8,
+					   .known_bad = true };
+	for (i = 0; i < ARRAY_SIZE(cells); i++) {
+		struct kblocks b = { list, cells[i].n };
+
+		assert_true(grid_make(&g, &b, 80000, 1, 1));
+		assert_int_equal(grid_shade(&g, 0, 0), cells[i].want);
+		grid_free(&g);
+	}
 }
 
 /*--------------------------------------------------------------------
@@ -487,6 +512,7 @@ int main(void)
 		cmocka_unit_test(blocks),
 		cmocka_unit_test(long_lists),
 		cmocka_unit_test(cells),
+		cmocka_unit_test(density),
 		cmocka_unit_test(targets),
 	};
 

@@ -13,9 +13,11 @@
 
 static void terminal(const struct grid *g)
 {
+	/* Blue and yellow; the glyphs differ as well. */
 	static const char *const colours[NR_SHADES] = {
-		"\033[32m", "\033[33m", "\033[33;1m", "\033[31m",
-		"\033[31;1m", "\033[35;1m", "" };
+		"", "\033[94m", "\033[94m", "\033[94;1m", "\033[94;1m",
+		"\033[33m", "\033[33m", "\033[33;1m", "\033[33;1m",
+		"\033[7m", "" };
 	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	/* Glyphs look alike without their colours; letters do not. */
 	bool utf8 = colour && locale_has_glyphs();
@@ -55,8 +57,11 @@ static void terminal(const struct grid *g)
 	printf("\nOne character is %s.\n", human_size(g->cell_blocks * 8));
 }
 
-static int to_picture(const struct grid *g, const struct remap *m,
-		      const struct kstat *k, const char *path, bool svg)
+enum picture { PNG, SVG, HTML };
+
+static int to_picture(const struct grid *g, const struct kblocks *b,
+		      const struct remap *m, const struct kstat *k,
+		      const char *path, enum picture what)
 {
 	time_t now = time(NULL);
 	struct caption c = {
@@ -82,13 +87,19 @@ static int to_picture(const struct grid *g, const struct remap *m,
 	r = output_begin(&out, path);
 	if (r)
 		return r;
-	r = picture_write(g, &c, svg, out.f);
+	if (what == SVG)
+		svg_write(g, &c, out.f);
+	else if (what == HTML)
+		html_write(b, m->sectors, &c, out.f);
+	else
+		r = picture_write(g, &c, out.f);
 	return output_end(&out, !r) ?: r;
 }
 
 static int run(struct args *a)
 {
 	const char *svg = opt(a, "svg"), *png = opt(a, "png");
+	const char *html = opt(a, "html");
 	unsigned int columns = 64, rows = 24;
 	struct winsize ws;
 	struct kblocks b;
@@ -101,7 +112,7 @@ static int run(struct args *a)
 	    blocks_list(m.name, &b);
 	if (r)
 		return r;
-	if (svg || png) {
+	if (svg || png || html) {
 		columns = 128;
 		rows = 64;
 	} else if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col) {
@@ -113,10 +124,12 @@ static int run(struct args *a)
 		return fail(RC_FAILED, "out of memory");
 	}
 	if (svg)
-		r = to_picture(&g, &m, &k, svg, true);
+		r = to_picture(&g, &b, &m, &k, svg, SVG);
 	if (!r && png)
-		r = to_picture(&g, &m, &k, png, false);
-	if (!svg && !png) {
+		r = to_picture(&g, &b, &m, &k, png, PNG);
+	if (!r && html)
+		r = to_picture(&g, &b, &m, &k, html, HTML);
+	if (!svg && !png && !html) {
 		printf("%s: %llu blocks on the spare, %llu known bad, %llu in part, %llu sectors lost\n\n",
 		       m.name, ULL(k.remappings), ULL(k.known_bad),
 		       ULL(k.partial), ULL(k.lost_sectors));
@@ -132,10 +145,11 @@ const struct command cmd_map = {
 	.group = "Looking",
 	.synopsis = "NAME",
 	.summary = "a picture of the whole disk and its bad regions",
-	.text = "Draws the whole device, from its first sector to its last, with the worst that each part of it holds: in the terminal, or as a picture for a report. In a pipe it is plain letters.",
-	.examples = "  dmremap map data\n  dmremap map data --png data.png\n",
+	.text = "Draws the whole device, from its first sector to its last, with the worst that each part of it holds, and how much of the part that is (up to 0.1 %, 1 %, 10 %, or more): in the terminal, as a picture for a report, or as a page that can be zoomed down to single blocks, one file for any browser. In a pipe it is plain letters.",
+	.examples = "  dmremap map data\n  dmremap map data --png data.png\n  dmremap map data --html data.html\n",
 	.min_args = 1, .max_args = 1,
 	.run = run,
-	.opts = { { "svg", "FILE", "write an SVG picture" },
+	.opts = { { "html", "FILE", "write a page that can be zoomed" },
+		{ "svg", "FILE", "write an SVG picture" },
 		{ "png", "FILE", "write a PNG picture" } },
 };

@@ -6,6 +6,7 @@
 #include "draw/picture.h"
 
 #include <ncurses.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
@@ -96,10 +97,11 @@ static void sparkline(const struct watch *w, int y, int x, int width)
 
 static void shade(const struct watch *w, enum shade s)
 {
-	static const short pair[NR_SHADES] = { 2, 3, 3, 1, 1, 5, 0 };
+	/* Blue and yellow, as in map. */
+	static const short pair[NR_SHADES] = { 0, 4, 4, 4, 4, 3, 3, 3, 3, 0, 0 };
 
 	attrset((w->colour ? COLOR_PAIR(pair[s]) : 0) |
-		(s == HEALTHY ? A_DIM : A_BOLD));
+		(s == HEALTHY ? A_DIM : s == LOST ? A_REVERSE : A_BOLD));
 	/* Glyphs look alike without their colours; letters do not. */
 	if (w->glyphs && w->colour)
 		addstr(shade_glyphs[s]);
@@ -145,17 +147,29 @@ static void map(const struct watch *w, int top, int bottom)
 }
 
 /* The rate since the start, and what it leads to. */
-static void trend(const struct watch *w, u64 interval, int y)
+static void trend_text(const struct watch *w, u64 interval, char *s,
+		       size_t size)
 {
 	double seconds = max(now_seconds() - w->begun, 1.0);
 	u64 blocks = w->last_used - min(w->last_used, w->at_begin);
 
-	put(y, 2, "new bad blocks: %llu in %llu s, %llu in %s%s%s",
-	    ULL(w->nr_rates ? w->rate[w->nr_rates - 1] : 0), ULL(interval),
-	    ULL(blocks), human_time(seconds),
-	    blocks ? "; at this rate the spare is full in " : "",
-	    blocks ? human_time(w->k.slots_free * seconds / blocks) : "");
-	sparkline(w, y + 1, 2, max(COLS - 4, 8));
+	snprintf(s, size, "new bad blocks: %llu in %llu s, %llu in %s%s%s",
+		 ULL(w->nr_rates ? w->rate[w->nr_rates - 1] : 0), ULL(interval),
+		 ULL(blocks), human_time(seconds),
+		 blocks ? "; at this rate the spare is full in " : "",
+		 blocks ? human_time(w->k.slots_free * seconds / blocks) : "");
+}
+
+/* Return: lines that it took. */
+static int trend(const struct watch *w, u64 interval, int y)
+{
+	char line[300];
+	int n;
+
+	trend_text(w, interval, line, sizeof(line));
+	n = put_wrapped(y, 2, 3, line);
+	sparkline(w, y + n, 2, max(COLS - 4, 8));
+	return n + 1;
 }
 
 static void show(const struct watch *w, u64 interval)
@@ -191,8 +205,8 @@ static void show(const struct watch *w, u64 interval)
 			 ULL(k->propagated));
 		y += put_wrapped(y, 2, 2, line);
 	}
-	trend(w, interval, y);
-	map(w, y + 3, LINES - 1);
+	y += trend(w, interval, y);
+	map(w, y + 1, LINES - 1);
 	put(LINES - 1, 0, "q: quit");
 	refresh();
 }
@@ -227,8 +241,43 @@ static void begin_screen(struct watch *w)
 	curs_set(0);
 }
 
+/* A line for each look, where a screen cannot be drawn: until it is interrupted. */
+static int lines(struct watch *w, u64 interval)
+{
+	static const char *const word[] = { "FINE", "ATTENTION", "CRITICAL" };
+	char why[1200], text[300], when[16];
+	struct timespec pause = { .tv_sec = interval };
+	time_t now;
+	bool first = true;
+	int r;
+
+	for (;; first = false) {
+		r = look(w, first);
+		if (r)
+			break;
+		now = time(NULL);
+		strftime(when, sizeof(when), "%H:%M:%S", localtime(&now));
+		trend_text(w, interval, text, sizeof(text));
+		printf("%s %s: %s, %llu on the spare, %llu known bad, %llu lost, %llu slots free; %s\n",
+		       when, w->m.name,
+		       word[kstat_health(&w->k, w->m.name, why, sizeof(why))],
+		       ULL(w->k.remappings), ULL(w->k.known_bad),
+		       ULL(w->k.lost_sectors), ULL(w->k.slots_free), text);
+		if (fflush(stdout) || ferror(stdout)) {
+			r = fail(RC_FAILED, "cannot write the output: %s",
+				 strerror(errno));
+			break;
+		}
+		/* A signal ends it. */
+		if (interrupted() || nanosleep(&pause, NULL))
+			break;
+	}
+	return r;
+}
+
 static int run(struct args *a)
 {
+	const char *term = getenv("TERM");
 	struct watch *w;
 	u64 interval = 2;
 	struct remap *list;
@@ -261,6 +310,10 @@ static int run(struct args *a)
 		goto out;
 	catch_signals();
 	w->begun = now_seconds();
+	if (!term || !*term || !strcmp(term, "dumb")) {
+		r = lines(w, interval);
+		goto out;
+	}
 	if (!initscr()) {
 		r = fail(RC_FAILED, "this terminal is not known; set TERM, as in 'TERM=xterm dmremap watch'");
 		goto out;
@@ -298,7 +351,7 @@ const struct command cmd_watch = {
 	.group = "Looking",
 	.synopsis = "[NAME]",
 	.summary = "the same live, with the rate of new bad blocks and a map",
-	.text = "Shows status, the number of new blocks in each interval as a sparkline, and a map of the disk, until you press q.",
+	.text = "Shows status, the number of new blocks in each interval as a sparkline, and a map of the disk, until you press q. On a terminal that cannot place its text (TERM=dumb) it prints a line for each look.",
 	.examples = "  dmremap watch data\n",
 	.min_args = 0, .max_args = 1,
 	.run = run,

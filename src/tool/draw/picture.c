@@ -5,7 +5,6 @@
 #include "picture.h"
 
 #include <cairo.h>
-#include <cairo-svg.h>
 #include <langinfo.h>
 
 #define CELL	9
@@ -15,22 +14,32 @@
 #define FOOT	44
 
 const char *const shade_names[NR_SHADES] = {
-	"healthy", "remapped", "many remapped", "known bad", "many known bad",
-	"lost", "beyond the end",
+	"healthy", "remapped, up to 0.1 %", "remapped, up to 1 %",
+	"remapped, up to 10 %", "remapped, more", "known bad, up to 0.1 %",
+	"known bad, up to 1 %", "known bad, up to 10 %", "known bad, more", "lost",
+	"beyond the end",
 };
 
-const char shade_letters[NR_SHADES + 1] = ".rRbBL ";
+const char shade_letters[NR_SHADES + 1] = ".1234abcdL ";
 
-/* More ink is worse: they are told apart without the colours, too. */
+/* More ink is more of it; remapped grows, known bad darkens: no colour is needed. */
 const char *const shade_glyphs[NR_SHADES] = {
-	"·", "░", "▒", "▓", "█", "▚", " " };
+	"·", "▁", "▂", "▄", "▆", "░", "▒", "▓", "█", "▚", " " };
 
-/* Apart in grey, too. */
+/*
+ * Blue and orange, light to dark: apart for a person who does not see red and
+ * green apart, and in grey by how dark they are.
+ */
 const double shade_colours[NR_SHADES][3] = {
-	{ 0.87, 0.93, 0.87 }, { 0.95, 0.68, 0.15 }, { 0.78, 0.45, 0.02 },
-	{ 0.90, 0.25, 0.22 }, { 0.62, 0.02, 0.08 }, { 0.18, 0.03, 0.30 },
-	{ 1, 1, 1 },
+	{ 0.91, 0.92, 0.91 },
+	{ 0.62, 0.79, 0.88 }, { 0.26, 0.57, 0.78 }, { 0.03, 0.32, 0.61 },
+	{ 0.02, 0.15, 0.36 },
+	{ 0.99, 0.82, 0.29 }, { 0.94, 0.54, 0.00 }, { 0.76, 0.29, 0.00 },
+	{ 0.45, 0.13, 0.00 },
+	{ 0, 0, 0 }, { 1, 1, 1 },
 };
+
+const char *const verdicts[] = { "FINE", "ATTENTION", "CRITICAL", "UNKNOWN" };
 
 bool locale_has_glyphs(void)
 {
@@ -73,25 +82,26 @@ void grid_free(struct grid *g)
 	g->cell = NULL;
 }
 
+/* 0 to 3: how much of the cell? */
+static unsigned int level(u64 n, u64 of)
+{
+	return n * 1000 <= of ? 0 : n * 100 <= of ? 1 : n * 10 <= of ? 2 : 3;
+}
+
 enum shade grid_shade(const struct grid *g, unsigned int row,
 		      unsigned int column)
 {
 	u64 i = (u64)row * g->columns + column;
 	const struct cell *c = &g->cell[i];
-	/*
-	 * "Many" is a tenth of the cell, but never just one block; and in a
-	 * large cell, what is more than a scratch.
-	 */
-	u64 many = min(max(g->cell_blocks / 10, (u64)2), (u64)64);
 
 	if (i * g->cell_blocks * 8 >= g->sectors)
 		return BEYOND;
 	if (c->lost)
 		return LOST;
 	if (c->known_bad)
-		return c->known_bad >= many ? BAD_MANY : BAD_FEW;
+		return BAD_1 + level(c->known_bad, g->cell_blocks);
 	if (c->remapped)
-		return c->remapped >= many ? REMAPPED_MANY : REMAPPED_FEW;
+		return REMAPPED_1 + level(c->remapped, g->cell_blocks);
 	return HEALTHY;
 }
 
@@ -116,9 +126,7 @@ static void text(cairo_t *cr, double x, double y, double size, bool bold,
 /* In the right corner: the verdict, and how full the spare is. */
 static void head(cairo_t *cr, const struct caption *c, double width)
 {
-	static const char *const verdict[] = { "FINE", "ATTENTION", "CRITICAL",
-					       "UNKNOWN" };
-	static const enum shade tint[] = { HEALTHY, REMAPPED_FEW, BAD_MANY,
+	static const enum shade tint[] = { HEALTHY, BAD_1, BAD_3,
 					   BEYOND };
 	double full = c->slots_total ?
 		      min((double)c->slots_used / c->slots_total, 1.0) : 0;
@@ -130,16 +138,16 @@ static void head(cairo_t *cr, const struct caption *c, double width)
 	set_colour(cr, tint[c->health]);
 	cairo_rectangle(cr, x, MARGIN - 10, 200, 22);
 	cairo_fill(cr);
-	text(cr, x + 8, MARGIN + 6, 14, true, verdict[c->health]);
+	text(cr, x + 8, MARGIN + 6, 14, true, verdicts[c->health]);
 	if (c->health == HEALTH_CRITICAL) {
 		cairo_set_source_rgb(cr, 1, 1, 1);
 		cairo_move_to(cr, x + 8, MARGIN + 6);
-		cairo_show_text(cr, verdict[c->health]);
+		cairo_show_text(cr, verdicts[c->health]);
 	}
 	set_colour(cr, HEALTHY);
 	cairo_rectangle(cr, x, MARGIN + 36, 200, 8);
 	cairo_fill(cr);
-	set_colour(cr, full > 0.9 ? BAD_MANY : REMAPPED_MANY);
+	set_colour(cr, full > 0.9 ? BAD_3 : REMAPPED_3);
 	/* What is used at all can be seen. */
 	cairo_rectangle(cr, x, MARGIN + 36, c->slots_used ?
 			max(200 * full, 2.0) : 0, 8);
@@ -194,8 +202,7 @@ static cairo_status_t to_file(void *f, const unsigned char *data,
 					    CAIRO_STATUS_WRITE_ERROR;
 }
 
-int picture_write(const struct grid *g, const struct caption *c, bool svg,
-		  FILE *f)
+int picture_write(const struct grid *g, const struct caption *c, FILE *f)
 {
 	double width = 2 * MARGIN + LABELS + g->columns * CELL;
 	double height = HEAD + g->rows * CELL + FOOT;
@@ -204,18 +211,13 @@ int picture_write(const struct grid *g, const struct caption *c, bool svg,
 	cairo_t *cr;
 
 	width = max(width, 900.0);
-	surface = svg ? cairo_svg_surface_create_for_stream(to_file, f, width,
-							    height) :
-		  cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+	surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
 	cr = cairo_create(surface);
 	draw(cr, g, c, width, height);
 	status = cairo_status(cr);
 	cairo_destroy(cr);
-	if (!status && !svg)
-		status = cairo_surface_write_to_png_stream(surface, to_file, f);
-	cairo_surface_finish(surface);
 	if (!status)
-		status = cairo_surface_status(surface);
+		status = cairo_surface_write_to_png_stream(surface, to_file, f);
 	cairo_surface_destroy(surface);
 	if (status)
 		return fail(RC_FAILED, "the picture cannot be drawn: %s",

@@ -18,9 +18,12 @@ struct grid {
 	struct cell *cell;
 };
 
-/* The worst that is in a cell, and how much of it. */
-enum shade { HEALTHY, REMAPPED_FEW, REMAPPED_MANY, BAD_FEW, BAD_MANY, LOST,
-	     BEYOND, NR_SHADES };
+/*
+ * The worst that is in a cell, and how much of the cell it is: up to 0.1 %, 1 %,
+ * 10 %, or more.
+ */
+enum shade { HEALTHY, REMAPPED_1, REMAPPED_2, REMAPPED_3, REMAPPED_4, BAD_1,
+	     BAD_2, BAD_3, BAD_4, LOST, BEYOND, NR_SHADES };
 
 /* At most @columns * @rows cells. False: out of memory. */
 bool grid_make(struct grid *g, const struct kblocks *b, u64 sectors,
@@ -40,9 +43,25 @@ struct caption {
 	u64 slots_used, slots_total;
 };
 
-/* SVG or PNG. RC_OK or a message. */
-int picture_write(const struct grid *g, const struct caption *c, bool svg,
-		  FILE *f);
+/* PNG. RC_OK or a message. */
+int picture_write(const struct grid *g, const struct caption *c, FILE *f);
+
+/* SVG, its text as text. Errors stay in @f. */
+void svg_write(const struct grid *g, const struct caption *c, FILE *f);
+
+/*
+ * One HTML file that needs nothing else: the whole disk, to zoom into. Errors
+ * stay in @f.
+ */
+void html_write(const struct kblocks *b, u64 sectors, const struct caption *c,
+		FILE *f);
+
+/* Text for XML and HTML. */
+void xml_text(FILE *f, const char *s);
+/* A shade's colour, as "#rrggbb". */
+const char *shade_hex(enum shade s);
+
+extern const char *const verdicts[];	/* of enum health */
 
 /* For terminals: of one column each, in UTF-8. */
 extern const char *const shade_glyphs[NR_SHADES];
