@@ -571,6 +571,21 @@ static int settle_twins(struct dmr_engine *e, u32 slot, u64 word, u32 old,
 	return 0;
 }
 
+/* Does an entry share a sector of main between main and the slot? */
+static bool splits_sector(const struct dmr_engine *e, u64 word)
+{
+	unsigned int i, unit = max(e->tuning.main_lbs >> 9, 1U);
+	u8 all = dmr_word_all(word), exist, mask;
+
+	exist = dmr_block_mask(e, dmr_word_block(word));
+	for (i = 0; i < DMR_BLOCK_SECTORS; i += unit) {
+		mask = dmr_sector_mask(i, unit) & exist;
+		if ((all & mask) && (all & mask) != mask)
+			return true;
+	}
+	return false;
+}
+
 static int build_index(struct dmr_engine *e, struct dmr_why *why)
 {
 	struct dmr_store *store = &e->store;
@@ -587,8 +602,16 @@ static int build_index(struct dmr_engine *e, struct dmr_why *why)
 	}
 	for (slot = 0; slot < limit; slot++) {
 		word = dmr_store_word(store, slot);
+		if (!(slot & 4095))
+			cond_resched();
 		if (dmr_word_state(word) != DMR_LIVE)
 			continue;
+		if (splits_sector(e, word)) {
+			snprintf(why->text, sizeof(why->text),
+				 "slot %u has some sectors of block %llu, and the main device now has sectors of %u bytes",
+				 slot, dmr_word_block(word), e->tuning.main_lbs);
+			return -EINVAL;
+		}
 		old = dmr_index_find(&e->index, dmr_word_block(word),
 				     &old_word);
 		if (old == DMR_NO_SLOT)

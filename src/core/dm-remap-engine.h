@@ -68,6 +68,7 @@ enum dmr_mode {
  * @breaker_count: more remaps than this ...
  * @breaker_seconds: ... within this time open the breaker; 0: never
  * @low_water: tell the administrator when no more slots than this are free
+ * @main_lbs: logical block size of main in bytes; 0 for 512
  * @main_pbs: physical block size of main in bytes: so much fails together
  */
 struct dmr_tuning {
@@ -77,6 +78,7 @@ struct dmr_tuning {
 	u32 breaker_count;
 	u32 breaker_seconds;
 	u32 low_water;
+	u32 main_lbs;
 	u32 main_pbs;
 };
 

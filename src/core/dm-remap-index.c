@@ -37,15 +37,16 @@ static struct dmr_table *table_of(const struct dmr_index *ix)
 	return rcu_dereference_protected(ix->table, true);
 }
 
-static u64 hash_block(u64 block)
+/* Multiply-shift: of two groups, one in nr_buckets / 2 factors makes them collide. */
+static u64 hash_block(const struct dmr_table *t, u64 block)
 {
-	return (block >> GROUP_SHIFT) * GOLDEN_RATIO_64;
+	return (block >> GROUP_SHIFT) * t->factor;
 }
 
 static u32 first_bucket(const struct dmr_table *t, u64 block)
 {
 	/* Groups of eight are spread, the blocks of a group stay together. */
-	u64 n = (hash_block(block) >> 32) * t->nr_buckets >> 32;
+	u64 n = (hash_block(t, block) >> 32) * t->nr_buckets >> 32;
 
 	n += block & (BIT(GROUP_SHIFT) - 1);
 	return n < t->nr_buckets ? n : n - t->nr_buckets;
@@ -64,7 +65,7 @@ static u32 tag_of(const struct dmr_table *t, u64 block)
 {
 	u32 member = (u32)block << (32 - GROUP_SHIFT);
 
-	return ((u32)hash_block(block) ^ member) & ~t->code_mask;
+	return ((u32)hash_block(t, block) ^ member) & ~t->code_mask;
 }
 
 static u32 code_of(const struct dmr_table *t, u32 slot)
@@ -137,6 +138,8 @@ static struct dmr_table *alloc_table(const struct dmr_index *ix, u32 nr_buckets)
 	t->filter = (void *)t + filter_at;
 	t->nr_filter = nr_filter;
 	t->nr_buckets = nr_buckets;
+	dmr_env_random(ix->store->env, &t->factor, sizeof(t->factor));
+	t->factor |= 1;
 	t->code_mask = BIT_ULL(fls64(codes - 1)) - 1;
 	t->nr_real = min_t(u64, DMR_VIRTUAL_SLOT,
 			   t->code_mask + 1ULL - FIRST_CODE - NR_VIRTUAL);
@@ -194,6 +197,8 @@ static int rebuild(struct dmr_index *ix, u32 nr_buckets)
 	if (!t)
 		return -ENOMEM;
 	for (i = 0; i < old->nr_buckets; i++) {
+		if (!(i & 4095))
+			cond_resched();
 		code = old->bucket[i] & old->code_mask;
 		if (code < FIRST_CODE)
 			continue;

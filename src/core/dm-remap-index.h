@@ -28,6 +28,7 @@
  * @code_mask: bits of a bucket that name the slot; the others hold bits of the
  *	       block's hash, so that a search that meets other blocks need not
  *	       look at their words
+ * @factor: random and odd, so that nobody can choose blocks that collide
  * @nr_real: slots that can be named; virtual ones come after them
  */
 struct dmr_table {
@@ -35,6 +36,7 @@ struct dmr_table {
 	u32 nr_filter;
 	u32 nr_buckets;
 	u32 code_mask;
+	u64 factor;
 	u32 nr_real;
 	u32 bucket[];
 };
@@ -132,7 +134,7 @@ static inline bool dmr_index_region_empty(const struct dmr_index *ix, u64 block)
 /* Groups of eight blocks share a word of the filter. */
 static inline u32 dmr_filter_word(const struct dmr_table *t, u64 block)
 {
-	return ((block >> 3) * GOLDEN_RATIO_64 >> 32) * t->nr_filter >> 32;
+	return ((block >> 3) * t->factor >> 32) * t->nr_filter >> 32;
 }
 
 static inline u64 dmr_filter_bits(u64 block)

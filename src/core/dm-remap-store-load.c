@@ -149,6 +149,16 @@ static int check_pairing(const struct dmr_area *area,
 	return 0;
 }
 
+/* A file system that was made for main's sectors must go on with those of both. */
+static int check_sectors(const struct dmr_area *area, struct dmr_why *why)
+{
+	if (area->spare_lbs <= area->main_lbs)
+		return 0;
+	say(why, "the spare has sectors of %u bytes, the main device of %u: they must not be larger",
+	    area->spare_lbs, area->main_lbs);
+	return -EINVAL;
+}
+
 static int explain_nothing(const struct candidates *c, struct dmr_why *why)
 {
 	if (count(c, DMR_NEWER)) {
@@ -187,6 +197,9 @@ int dmr_store_probe(struct dmr_env *env, const struct dmr_area *area,
 	int r;
 
 	why->text[0] = '\0';
+	r = check_sectors(area, why);
+	if (r)
+		return r;
 	if (len > area->avail_blocks || len < DMR_MIN_AREA_BLOCKS) {
 		say(why, "spare area of %llu blocks: %u are needed, there is room for %llu",
 		    len, DMR_MIN_AREA_BLOCKS, area->avail_blocks);
@@ -282,9 +295,11 @@ static int wipe_old_supers(struct dmr_env *env, const struct dmr_area *area,
 static int check_format(const struct dmr_area *area, u64 len,
 			struct dmr_layout *layout, struct dmr_why *why)
 {
-	int r = len > area->avail_blocks ? -ENOSPC :
-		dmr_layout_init(layout, len);
+	int r = check_sectors(area, why);
 
+	if (r)
+		return r;
+	r = len > area->avail_blocks ? -ENOSPC : dmr_layout_init(layout, len);
 	if (r) {
 		say(why, "spare area of %llu blocks is too %s", len,
 		    r == -EFBIG ? "large" : "small");
@@ -583,6 +598,7 @@ static int load_tables(struct loader *l)
 	int r;
 
 	while (table < store->sb.hwm) {
+		cond_resched();
 		nr = min_t(u64, dmr_layout_run(&store->sb.layout, table),
 			   min_t(u64, store->sb.hwm - table, DMR_RUN_BLOCKS));
 		/* One run at a time: a damaged mark cannot cost much memory. */

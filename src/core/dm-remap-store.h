@@ -47,6 +47,7 @@ struct dmr_why {
  *		 its length; 0 for all
  * @main_sectors: size of the main device
  * @main_lbs: its logical block size in bytes
+ * @spare_lbs: that of the spare device, which must not be larger; 0: not known
  * @main_start: sector of its disk at which it starts
  * @main_grown: main may be larger than was recorded, if it is known by its identity
  * @identity: what main is called (see the manual), or ""
@@ -59,6 +60,7 @@ struct dmr_area {
 	u64 area_blocks;
 	u64 main_sectors;
 	u32 main_lbs;
+	u32 spare_lbs;
 	u64 main_start;
 	bool main_grown;
 	const char *identity;

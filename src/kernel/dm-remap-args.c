@@ -158,6 +158,7 @@ int dmr_parse_args(struct dmr_target *t, struct dm_target *ti,
 	if (parse_u64(&as, S64_MAX >> SECTOR_SHIFT, &start))
 		return fail(ti, "the spare start is not a number of sectors");
 	env->spare_start = start;
+	t->tuning.main_lbs = bdev_logical_block_size(env->main->bdev);
 	t->tuning.main_pbs = bdev_physical_block_size(env->main->bdev);
 
 	r = parse_features(t, ti, &as);

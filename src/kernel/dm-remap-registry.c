@@ -35,6 +35,7 @@ int dmr_registry_claim(struct dmr_claim *claim)
 		r = -EBUSY;
 	else
 		list_add_tail(&claim->list, &registry);
+	claim->listed = !r;
 	mutex_unlock(&registry_lock);
 	return r;
 }
@@ -54,6 +55,9 @@ int dmr_grow_claim(struct dmr_claim *claim, sector_t end)
 
 void dmr_registry_release(struct dmr_claim *claim)
 {
+	if (!claim->listed)
+		return;
+	claim->listed = false;
 	mutex_lock(&registry_lock);
 	list_del(&claim->list);
 	mutex_unlock(&registry_lock);

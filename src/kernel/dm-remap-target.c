@@ -390,6 +390,7 @@ static void describe_area(const struct dmr_target *t, struct dmr_area *area)
 		.area_blocks = t->spare_length >> DMR_BLOCK_SECTOR_SHIFT,
 		.main_sectors = bdev_nr_sectors(env->main->bdev),
 		.main_lbs = bdev_logical_block_size(env->main->bdev),
+		.spare_lbs = bdev_logical_block_size(env->spare->bdev),
 		.main_start = get_start_sect(env->main->bdev),
 		.main_grown = t->main_grown,
 		.identity = t->identity,
@@ -409,14 +410,21 @@ static sector_t area_sectors(const struct dmr_target *t)
 			  t->env.spare_start, DMR_BLOCK_SECTORS);
 }
 
-static int check_devices(struct dmr_target *t, struct dm_target *ti)
+/* The physical block of the spare is not larger than this: others are not divided. */
+static unsigned int spare_unit(const struct dmr_target *t)
+{
+	return min_t(unsigned int, DMR_BLOCK_SECTORS,
+		     bdev_physical_block_size(t->env.spare->bdev) >> SECTOR_SHIFT);
+}
+
+/* The devices may have changed since the table was loaded. */
+static int check_sizes(struct dmr_target *t, struct dm_target *ti)
 {
 	struct block_device *main = t->env.main->bdev;
 	struct block_device *spare = t->env.spare->bdev;
 	sector_t start = t->env.spare_start;
 	unsigned int lbs = max(bdev_logical_block_size(main),
 			       bdev_logical_block_size(spare));
-	sector_t main_start = get_start_sect(main);
 
 	if (ti->len > bdev_nr_sectors(main)) {
 		ti->error = "the main device is smaller than the target";
@@ -424,6 +432,10 @@ static int check_devices(struct dmr_target *t, struct dm_target *ti)
 	}
 	if (bdev_is_zoned(main) || bdev_is_zoned(spare)) {
 		ti->error = "zoned devices are not supported";
+		return -EINVAL;
+	}
+	if (bdev_logical_block_size(spare) > bdev_logical_block_size(main)) {
+		ti->error = "the spare's logical blocks are larger than those of the main device";
 		return -EINVAL;
 	}
 	if (lbs > DMR_BLOCK_SIZE) {
@@ -446,7 +458,19 @@ static int check_devices(struct dmr_target *t, struct dm_target *ti)
 		ti->error = "the spare area is too small: at least 128 sectors are needed";
 		return -ENOSPC;
 	}
+	return 0;
+}
 
+static int check_devices(struct dmr_target *t, struct dm_target *ti)
+{
+	struct block_device *main = t->env.main->bdev;
+	struct block_device *spare = t->env.spare->bdev;
+	sector_t start = t->env.spare_start;
+	sector_t main_start = get_start_sect(main);
+	int r = check_sizes(t, ti);
+
+	if (r)
+		return r;
 	t->claim.disk = spare->bd_disk;
 	t->claim.start = get_start_sect(spare) + start;
 	t->claim.end = t->claim.start + area_sectors(t);
@@ -490,6 +514,11 @@ static int check_spare(struct dmr_target *t, struct dm_target *ti)
 		strscpy(why.text, "a blank spare cannot be formatted read-only",
 			sizeof(why.text));
 		r = -EROFS;
+	} else if ((r == 1 || t->format) && (t->claim.start & (spare_unit(t) - 1))) {
+		snprintf(why.text, sizeof(why.text),
+			 "the spare area would start at sector %llu of its disk, within a physical block: choose a multiple of %u",
+			 (u64)t->claim.start, spare_unit(t));
+		r = -EIO;
 	}
 	/* With "format", anything that is there may be overwritten. */
 	if (r == 1 || (t->format && r != -ENOMEM && r != -EIO))
@@ -512,10 +541,8 @@ static void destroy(struct dmr_target *t, struct dm_target *ti)
 	dmr_queue_exit(t);
 	dmr_env_exit(&t->env);
 	dmr_engine_exit(&t->engine);
-	if (t->claim.list.next)
-		dmr_registry_release(&t->claim);
-	if (t->main_claim.list.next)
-		dmr_registry_release(&t->main_claim);
+	dmr_registry_release(&t->claim);
+	dmr_registry_release(&t->main_claim);
 	if (t->env.spare)
 		dm_put_device(ti, t->env.spare);
 	if (t->env.main)
@@ -531,17 +558,14 @@ static int claim_area(struct dmr_target *t, struct dm_target *ti)
 	int r = dmr_registry_claim(&t->claim);
 
 	if (r) {
-		t->claim.list.next = NULL;
 		ti->error = t->format ?
 			    "the spare area is in use, and cannot be formatted" :
 			    "the spare area is in use by another dm-remap device";
 		return r;
 	}
 	r = dmr_registry_claim(&t->main_claim);
-	if (r) {
-		t->main_claim.list.next = NULL;
+	if (r)
 		ti->error = "the main device is in use by another dm-remap device";
-	}
 	return r;
 }
 
@@ -642,11 +666,28 @@ static void dmr_postsuspend(struct dm_target *ti)
 static int activate(struct dmr_target *t, struct dmr_super *sb,
 		    struct dmr_why *why)
 {
+	struct dm_target *ti = t->env.ti;
 	struct dmr_area area;
+	sector_t end;
 	int r;
 
+	r = check_sizes(t, ti);
+	if (r) {
+		strscpy(why->text, ti->error, sizeof(why->text));
+		return r;
+	}
 	describe_area(t, &area);
 	r = t->format ? 1 : dmr_store_probe(&t->env, &area, sb, why);
+	if (r < 0)
+		return r;
+	/* It may have been grown since, by the table that this one replaces. */
+	end = r ? area_sectors(t) : sb->layout.area_blocks <<
+				    DMR_BLOCK_SECTOR_SHIFT;
+	if (dmr_grow_claim(&t->claim, t->claim.start + end)) {
+		strscpy(why->text, "the spare area has grown into one that is in use",
+			sizeof(why->text));
+		return -EBUSY;
+	}
 	if (r == 1)
 		r = dmr_store_format(&t->env, &area, sb, why);
 	if (r)
@@ -701,13 +742,20 @@ static int dmr_iterate_devices(struct dm_target *ti,
 			       iterate_devices_callout_fn fn, void *data)
 {
 	struct dmr_target *t = ti->private;
+	sector_t base = get_start_sect(t->env.spare->bdev);
+	sector_t start = t->env.spare_start;
 	int r;
 
 	r = fn(ti, t->env.main, 0, ti->len, data);
-	if (!r)
-		r = fn(ti, t->env.spare, t->env.spare_start, area_sectors(t),
-		       data);
-	return r;
+	if (r)
+		return r;
+	/*
+	 * Where the area starts says nothing about the alignment of what is mapped: an
+	 * old one may start within a physical block.
+	 */
+	start = round_up(base + start, spare_unit(t)) - base;
+	return fn(ti, t->env.spare, start, area_sectors(t) -
+		  (start - t->env.spare_start), data);
 }
 
 static int dmr_prepare_ioctl(struct dm_target *ti, struct block_device **bdev,

@@ -127,6 +127,7 @@ struct dmr_claim {
 	sector_t end;
 	struct dm_table *table;
 	struct mapped_device *md;
+	bool listed;		/* in the registry */
 	bool exclusive;		/* not even beside the table it replaces */
 	bool main;		/* what is mapped, not a spare area */
 };
@@ -254,6 +255,7 @@ void dmr_queue_drain(struct dmr_target *t);
  * Return: 0 or -EBUSY. Context: may sleep.
  */
 int dmr_registry_claim(struct dmr_claim *claim);
+/* If it is claimed. */
 void dmr_registry_release(struct dmr_claim *claim);
 /* Move the end of a claim. Return: 0 or -EBUSY. */
 int dmr_grow_claim(struct dmr_claim *claim, sector_t end);

@@ -114,6 +114,8 @@ static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
 #define vfree(p)		free(p)
 #define kfree(p)		free(p)
 
+#define cond_resched()		do { } while (0)
+
 /* Bits */
 static inline bool test_bit(unsigned long nr, const unsigned long *map)
 {

@@ -511,6 +511,8 @@ void dmr_env_random(struct dmr_env *env, void *buf, size_t size)
 		return;
 	}
 	memset(buf, 0x42, size);
+	if (size != sizeof(W.uuid))
+		return;
 	/* No two areas are alike. */
 	memcpy(buf, &W.nr_uuids, sizeof(W.nr_uuids));
 	W.nr_uuids++;

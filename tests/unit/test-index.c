@@ -428,12 +428,52 @@ static void large_ranges(void **state)
 	spare_free(&s);
 }
 
+/*
+ * Blocks that were chosen to collide: all of them in the first buckets, if the factor were
+ * the usual one. A search, and so an activation, must not take many steps.
+ */
+static void chosen_blocks(void **state)
+{
+	const u32 nr = 20000;
+	u32 n = 0, i, run = 0, longest = 0;
+	struct dmr_table *t;
+	struct dmr_index ix;
+	struct spare s;
+	u64 group;
+
+	(void)state;
+	spare_new(&s, 30000);
+	while (s.store.sb.hwm < s.store.sb.layout.nr_tables)
+		assert_int_equal(dmr_store_extend(&s.store), 0);
+	assert_int_equal(dmr_index_init(&ix, &s.store, DMR_MAX_MAIN_BLOCKS), 0);
+	assert_int_equal(dmr_index_reserve(&ix, nr), 0);
+	for (group = 0; n < nr; group++) {
+		if ((group * GOLDEN_RATIO_64 >> 32) * 4000 >> 32)
+			continue;
+		i = dmr_store_alloc(&s.store);
+		dmr_store_set(&s.store, i,
+			      dmr_word(group << 3, DMR_LIVE, 0xff, 0, 0));
+		dmr_index_insert(&ix, group << 3, i);
+		n++;
+	}
+	assert_int_equal(ix.count, nr);
+	t = ix.table;
+	for (i = 0; i < t->nr_buckets; i++) {
+		run = t->bucket[i] ? run + 1 : 0;
+		longest = max(longest, run);
+	}
+	assert_in_range(longest, 1, 2000);
+	dmr_index_exit(&ix);
+	spare_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(against_a_model),
 		cmocka_unit_test(growth_and_memory),
 		cmocka_unit_test(collisions),
+		cmocka_unit_test(chosen_blocks),
 		cmocka_unit_test(without_memory),
 		cmocka_unit_test(names),
 		cmocka_unit_test(names_of_slots_to_come),

@@ -539,11 +539,44 @@ static void out_of_memory(void **state)
 	spare_free(&s);
 }
 
+/* A file system for sectors of 512 bytes does not mount where they have 4096. */
+static void sectors_of_the_spare(void **state)
+{
+	static const struct {
+		u32 main, spare;
+		int r;
+	} t[] = {
+		{ 512, 512, 0 }, { 4096, 512, 0 }, { 4096, 4096, 0 },
+		{ 512, 0, 0 }, { 512, 4096, -EINVAL }, { 512, 1024, -EINVAL },
+		{ 2048, 4096, -EINVAL },
+	};
+	struct spare s;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		spare_format(&s, 1000);
+		s.area.main_lbs = t[i].main;
+		s.area.spare_lbs = t[i].spare;
+		assert_int_equal(dmr_store_format(s.env, &s.area, &s.sb, &s.why),
+				 t[i].r);
+		if (t[i].r)
+			assert_why(&s, "must not be larger");
+		s.area.spare_lbs = 0;
+		assert_int_equal(dmr_store_format(s.env, &s.area, &s.sb, &s.why),
+				 0);
+		s.area.spare_lbs = t[i].spare;
+		assert_int_equal(spare_probe(&s), t[i].r);
+		spare_free(&s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(format_then_probe),
 		cmocka_unit_test(blank),
+		cmocka_unit_test(sectors_of_the_spare),
 		cmocka_unit_test(any_one_superblock_will_do),
 		cmocka_unit_test(all_superblocks_damaged),
 		cmocka_unit_test(newest_wins),

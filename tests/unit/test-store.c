@@ -611,6 +611,26 @@ static void stale_blocks(void **state)
 	spare_free(&s);
 }
 
+/* A lost copy is written in runs, not block by block. */
+static void repaired_in_runs(void **state)
+{
+	struct spare s;
+	u32 i;
+
+	(void)state;
+	spare_new(&s, 2 * DMR_RUN_BLOCKS * 254 + 500);
+	while (s.store.sb.hwm < s.store.sb.layout.nr_tables)
+		assert_int_equal(dmr_store_extend(&s.store), 0);
+	for (i = 0; i < s.store.sb.hwm; i++)
+		spare_spoil(&s, copy_at(&s, 1, i));
+	ram_reset_counts(s.env);
+	assert_int_equal(spare_reload(&s), 0);
+	assert_int_equal(s.store.repaired, s.store.sb.hwm);
+	assert_int_equal(s.env->writes,
+			 DIV_ROUND_UP(s.store.sb.hwm, DMR_RUN_BLOCKS));
+	spare_free(&s);
+}
+
 /* What superblocks cannot list, nobody may rely on. */
 static void too_many_stale_blocks(void **state)
 {
@@ -903,6 +923,7 @@ int main(void)
 		cmocka_unit_test(load_flushes),
 		cmocka_unit_test(data_lost_before_commit),
 		cmocka_unit_test(stale_blocks),
+		cmocka_unit_test(repaired_in_runs),
 		cmocka_unit_test(too_many_stale_blocks),
 		cmocka_unit_test(read_only_repairs_nothing),
 		cmocka_unit_test(copies_in_doubt),

@@ -105,16 +105,80 @@ t_4kn_main() {
 	refused "is not a multiple of the logical block" "$(table 32767 /dev/main /dev/spare 0)"
 }
 
-# a spare with blocks of 4096 bytes: the device has such, too
+# a spare with blocks of 4096 bytes is for a main device with such: a file system
+# that was made for 512 must be able to go on
 t_4kn_spare() {
 	disk main 16
+	disk main4 16 blocksize=4096
 	disk spare 8 blocksize=4096
-	bad main 1003 4096-4159
-	remap /dev/main /dev/spare
+	disk spare5 8
+	refused "logical blocks are larger than those of the main" \
+		"$(table 32768 /dev/main /dev/spare 0)"
+	remap /dev/main /dev/spare5
+	fails "Invalid argument" dmsetup load remap \
+		--table "$(table 32768 /dev/main /dev/spare 0)"
+	same 512 "$(blockdev --getss "$R")" "logical block size"
+	dmsetup remove remap
+	bad main4 1000-1007 4096-4159
+	remap /dev/main4 /dev/spare
 	same 4096 "$(blockdev --getss "$R")" "logical block size"
 	vmio fill "$R" 0 32768 1
 	vmio sweep "$R" 32768 4 100 model
 	is remappings=9 propagated=0
+}
+
+# entries for some sectors of a block, and main has larger ones now
+t_4kn_later() {
+	disk main 16
+	disk main4 16 blocksize=4096
+	disk spare 8
+	bad main 1003
+	remap /dev/main /dev/spare 0 identity a
+	vmio write "$R" 1003 1 1
+	is remappings=1
+	dmsetup remove remap
+	refused "has some sectors of block 125" \
+		"$(table 32768 /dev/main4 /dev/spare 0 identity a)"
+	remap /dev/main /dev/spare 0 identity a
+	vmio write "$R" 1000 8 1
+	dmsetup remove remap
+	remap /dev/main4 /dev/spare 0 identity a
+	vmio check "$R" 1000 8 1
+}
+
+# an area does not start within a physical block of the spare, and what is mapped
+# is as aligned as main
+t_spare_alignment() {
+	local sd=
+	needs scsi_debug
+	disk main 8
+	modprobe scsi_debug dev_size_mb=16 delay=0 max_luns=1 physblk_exp=3
+	for _ in {1..100}; do
+		sd=$(ls /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block 2>/dev/null) && break
+		sleep 0.1
+	done
+	udevadm settle
+	same 4096 "$(cat "/sys/block/$sd/queue/physical_block_size")" "physical block"
+	refused "within a physical block" "$(table 16384 /dev/main "/dev/$sd" 63)"
+	addpart "/dev/$sd" 1 63 16000
+	refused "within a physical block" "$(table 16384 /dev/main "/dev/${sd}1" 0)"
+	remap /dev/main "/dev/${sd}1" 1
+	same 0 "$(cat /sys/block/dm-0/alignment_offset)" "alignment offset"
+	dmsetup remove remap
+	delpart "/dev/$sd" 1
+}
+
+# a table that was loaded before the area grew claims all of it
+t_load_grow_resume() {
+	disk main 16
+	disk spare 16
+	disk other 4
+	remap /dev/main /dev/spare 0 spare_length 2048
+	dmsetup load remap --table "$(table 32768 /dev/main /dev/spare 0 spare_length 2048)"
+	[ "$(ask grow 4096)" = spare_length=4096 ]
+	dmsetup resume remap
+	is spare_length=4096
+	refused "is in use by another" "$(table 8192 /dev/other /dev/spare 2048)"
 }
 
 # main and spare as two areas of one disk; two spares beside each other

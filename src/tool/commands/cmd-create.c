@@ -226,6 +226,7 @@ static int format(struct plan *p)
 		.area_blocks = p->len / 8,
 		.main_sectors = p->main.sectors,
 		.main_lbs = p->main.lbs,
+		.spare_lbs = p->spare.lbs,
 		.main_start = p->main.part_start,
 		.identity = p->identity,
 		.label = p->label,
