@@ -24,8 +24,13 @@ bench-guard: bench-build
 bench-build:
 	@lab/setup -q build vm kernels:$(BENCH_KVER)
 	@mk/module build $(BENCH_KVER)
-	@$(MAKE) --no-print-directory $(BENCH_PROGS)
+	@$(MAKE) --no-print-directory $(BENCH_PROGS) $(BUILD)/bench/classes
 	@bench/bio-loop/build $(BENCH_KVER)
+
+$(BUILD)/bench/classes: bench/classes.c
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	@$(CC) $(filter-out -MMD -MP,$(USER_CFLAGS)) $(CFLAGS) -pthread -o $@ $<
 
 $(BENCH_PROGS): $(BUILD)/bench/%: bench/%.c $(BENCH_SRC) $(wildcard bench/*.h $(CORE)/*.h src/user/*.h)
 	@mkdir -p $(@D)
