@@ -83,7 +83,7 @@ t_many_blocks() {
 	expect 0 '' dmremap import lab sectors --format sectors --mark
 	[ "$(value known_bad)" -gt 19990 ]
 	[ "$(dmremap list lab | tail -n +2 | wc -l)" = "$(($(value known_bad) + $(value remappings)))" ]
-	expect 0 'known bad, up to 10 %' dmremap map lab
+	expect 0 'known bad, more' dmremap map lab
 	dmremap map lab --svg m.svg --png m.png
 	file m.png | grep -q 'PNG image data, 1[0-9]* x'
 	file m.svg | grep -q SVG
@@ -162,6 +162,15 @@ SH
 	grep -q '^KnownBad lab: 3 blocks' mail
 	grep -q '^Attention lab: ' mail
 	grep -q '^Subject: dm-remap: .* and [1-9][0-9]* more$' mail
+	# What is not fine is told again.
+	"$D" monitor --interval 1 --remind 2s >told 2>&1 &
+	pid=$!
+	for _ in $(seq 60); do [ "$(grep -c '^Reminder lab: still: 3 blocks are known bad' told)" -lt 2 ] || break; sleep 0.5; done
+	kill -TERM $pid
+	ended 0 $pid
+	[ "$(grep -c '^Reminder lab: still' told)" -ge 2 ]
+	[ "$(grep -c '^Attention lab' told)" = 1 ]
+	refused 1 'not a time' dmremap monitor --once --remind 2x
 	expect 0 'was killed after 1 s' dmremap monitor --once --hook "$T/hook" --hook-timeout 1
 	[ "$(cat hooked)" = Attention ]
 	! pgrep -f 'sleep 1000' >/dev/null

@@ -221,13 +221,40 @@ static int arm(int fd)
 	return ioctl(fd, DM_DEV_ARM_POLL, &d);
 }
 
+/* A time: hours, or with a unit: 90s, 30m, 12h, 7d. In seconds. */
+static int opt_time(const struct args *a, const char *name, double *seconds)
+{
+	static const struct { char unit; unsigned int seconds; } units[] = {
+		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	const char *s = opt(a, name);
+	unsigned int unit = 3600;
+	char number[16];
+	size_t i, n;
+	u64 v;
+
+	if (!s)
+		return RC_OK;
+	n = strlen(s);
+	strscpy(number, s, sizeof(number));
+	for (i = 0; n && n < sizeof(number) && i < ARRAY_SIZE(units); i++)
+		if (s[n - 1] == units[i].unit) {
+			unit = units[i].seconds;
+			number[n - 1] = '\0';
+		}
+	if (!parse_u64(number, &v) || v > 366 * 86400 / unit)
+		return fail(RC_USAGE, "--%s: '%s' is not a time up to a year, as in 24, 30m or 7d",
+			    name, s);
+	*seconds = (double)v * unit;
+	return RC_OK;
+}
+
 static int options(const struct args *a, struct monitor *m, u64 *interval)
 {
-	u64 hours = 24;
 	int r;
 
+	m->remind = 24 * 3600;
 	m->n.timeout = 60;
-	r = opt_u64(a, "interval", interval) ?: opt_u64(a, "remind", &hours) ?:
+	r = opt_u64(a, "interval", interval) ?: opt_time(a, "remind", &m->remind) ?:
 	    opt_u64(a, "hook-timeout", &m->n.timeout);
 	if (r)
 		return r;
@@ -235,9 +262,6 @@ static int options(const struct args *a, struct monitor *m, u64 *interval)
 		return fail(RC_USAGE, "--interval: 1 to 86400 seconds");
 	if (!m->n.timeout || m->n.timeout > 3600)
 		return fail(RC_USAGE, "--hook-timeout: 1 to 3600 seconds");
-	if (hours > 8760)
-		return fail(RC_USAGE, "--remind: 0 to 8760 hours");
-	m->remind = hours * 3600.0;
 	m->n.hook = opt(a, "hook");
 	m->n.mail = opt(a, "mail");
 	m->n.syslog = opt(a, "syslog");
@@ -329,7 +353,7 @@ const struct command cmd_monitor = {
 		{ "mail", "ADDRESS", "send a mail" },
 		{ "syslog", NULL, "write to the system log" },
 		{ "interval", "SECONDS", "look at least so often, also without an event (default 60)" },
-		{ "remind", "HOURS", "tell again what is not fine (default 24; 0: never)" },
+		{ "remind", "TIME", "tell again what is not fine after so many hours, or 30m, 7d (default 24; 0: never)" },
 		{ "once", NULL, "look once and end" },
 		{ "test", NULL, "tell about each device at the start, to try out mail and hook" },
 	},

@@ -11,7 +11,7 @@
 #define MARGIN	24
 #define LABELS	84
 #define HEAD	92
-#define FOOT	44
+#define FOOT	56
 
 const char *const shade_names[NR_SHADES] = {
 	"healthy", "remapped, up to 0.1 %", "remapped, up to 1 %",
@@ -183,6 +183,10 @@ static void draw(cairo_t *cr, const struct grid *g, const struct caption *c,
 		     human_size((u64)row * g->columns * g->cell_blocks * 8));
 	y = height - FOOT + 16;
 	for (s = HEALTHY; s <= LOST; s++) {
+		if (s == BAD_1) {
+			x = MARGIN;
+			y += 18;
+		}
 		set_colour(cr, s);
 		cairo_rectangle(cr, x, y - 9, 10, 10);
 		cairo_fill(cr);
