@@ -11,8 +11,11 @@
 dist:
 	@packaging/build dist
 deb:
+	@lab/setup -q packages
 	@packaging/build deb '$(or $(SUITE),bookworm)'
 rpm:
+	@lab/setup -q packages
 	@packaging/build rpm
 check-packages:
+	@lab/setup -q packages
 	@tests/packages/run
