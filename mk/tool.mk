@@ -19,7 +19,7 @@ TOOL_ASAN_OBJ = $(patsubst src/%.c,$(TOOL)/asan/%.o,$(TOOL_SRC))
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 
 .PHONY: tool tool-asan
-tool: $(TOOL)/dmremap $(TOOL)/dmremap.8 $(TOOL)/dmremap.bash $(TOOL)/_dmremap
+tool: $(TOOL)/dmremap $(TOOL)/dmremap-boot $(TOOL)/dmremap.8 $(TOOL)/dmremap.bash $(TOOL)/_dmremap
 tool-asan: $(TOOL)/dmremap.asan
 
 $(TOOL)/obj/%.o: src/%.c
@@ -34,6 +34,17 @@ $(TOOL)/obj/tool/draw/html.o $(TOOL)/asan/tool/draw/html.o: src/tool/draw/page.h
 
 $(TOOL)/dmremap: $(TOOL_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $^ $(TOOL_LIBS) && mv $@.new $@
+
+# For the initramfs: without what draws, and the libraries for that.
+TOOL_BOOT_OBJ = $(TOOL)/obj/tool/main-boot.o $(filter-out %/main.o %/cmd-map.o %/cmd-watch.o $(TOOL)/obj/tool/draw/%,$(TOOL_OBJ))
+TOOL_BOOT_LIBS = $(shell pkg-config --libs devmapper blkid libudev json-c)
+
+$(TOOL)/obj/tool/main-boot.o: src/tool/main.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $(CFLAGS) -DDMREMAP_BOOT -c -o $@ $<
+
+$(TOOL)/dmremap-boot: $(TOOL_BOOT_OBJ)
+	$(CC) $(CFLAGS) -Wl,--as-needed -o $@.new $^ $(TOOL_BOOT_LIBS) -lm && mv $@.new $@
 
 $(TOOL)/dmremap.asan: $(TOOL_ASAN_OBJ)
 	$(CC) $(ASAN) -o $@ $^ $(TOOL_LIBS)
@@ -54,6 +65,14 @@ install-tool: tool
 	install -d $(DESTDIR)/usr/lib/systemd/system $(DESTDIR)/usr/share/doc/dm-remap
 	install -m 644 src/tool/systemd/* $(DESTDIR)/usr/lib/systemd/system
 	install -m 644 src/tool/dmremap-alerts.yml src/tool/dmremap.schema.json $(DESTDIR)/usr/share/doc/dm-remap
+	install -D -m 755 src/tool/generator/dmremap-generator $(DESTDIR)/usr/lib/systemd/system-generators/dmremap-generator
+	install -D -m 644 src/tool/udev/61-dmremap.rules $(DESTDIR)/usr/lib/udev/rules.d/61-dmremap.rules
+	install -D -m 644 src/tool/dmremaptab.5 $(DESTDIR)/usr/share/man/man5/dmremaptab.5
+	install -D -m 755 $(TOOL)/dmremap-boot $(DESTDIR)/usr/lib/dm-remap/dmremap-boot
+	cd src/tool/initramfs-tools && for f in hooks/dmremap scripts/*/dmremap; do \
+		install -D -m 755 $$f $(DESTDIR)/usr/share/initramfs-tools/$$f || exit 1; done
+	install -D -m 755 -t $(DESTDIR)/usr/lib/dracut/modules.d/90dmremap src/tool/dracut/90dmremap/*
+	install -d $(DESTDIR)/var/lib/dmremap
 
 install: install-tool
 
@@ -101,4 +120,4 @@ check-tool-power:
 	@lab/setup -q build vm kernels:$(or $(KVER),6.1)
 	tests/tool/power $(or $(KVER),6.1)
 
--include $(TOOL_OBJ:.o=.d) $(TOOL_ASAN_OBJ:.o=.d)
+-include $(TOOL_OBJ:.o=.d) $(TOOL)/obj/tool/main-boot.d $(TOOL_ASAN_OBJ:.o=.d)

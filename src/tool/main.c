@@ -12,7 +12,11 @@
 
 static const struct command *const all[] = {
 #define COMMAND(c)	&c,
+#ifdef DMREMAP_BOOT
+#include "commands/boot.def"
+#else
 #include "commands/commands.def"
+#endif
 #undef COMMAND
 	NULL
 };

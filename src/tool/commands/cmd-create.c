@@ -2,9 +2,9 @@
 /*
  * dmremap create: a new pair of main and spare.
  */
+#include "boot/table.h"
 #include "devices/extents.h"
 #include "devices/parts.h"
-#include "pairing/pairing.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,6 +20,7 @@ struct plan {
 	char label[DMR_LABEL_LEN];
 	char identity[DMR_IDENTITY_LEN];
 	char features[700];
+	char options[DMR_OPTIONS_LEN];
 	struct dmr_layout layout;
 	bool occupied;		/* something on the spare would go */
 	char occupant[400];
@@ -230,6 +231,7 @@ static int format(struct plan *p)
 		.main_start = p->main.part_start,
 		.identity = p->identity,
 		.label = p->label,
+		.options = p->options,
 	};
 	struct dmr_super *sb = calloc(1, sizeof(*sb));
 	struct dmr_why why;
@@ -276,7 +278,8 @@ static int run(struct args *a)
 	r = r ?: device_get(a->arg[1], false, &p->main) ?:
 	    device_get(a->arg[2], false, &p->spare) ?:
 	    check_area(p) ?: check_main(p) ?:
-	    features(a, p->identity, p->features, sizeof(p->features));
+	    features(a, p->identity, p->features, sizeof(p->features)) ?:
+	    options_given(a, p->options, sizeof(p->options));
 	if (r)
 		goto out;
 	if (p->main.whole == p->spare.whole &&

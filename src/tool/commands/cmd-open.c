@@ -2,11 +2,11 @@
 /*
  * dmremap open, close, scan, assemble.
  */
+#include "boot/known.h"
 #include "offline.h"
 #include "devices/blocks.h"
 #include "devices/fit.h"
 #include "devices/parts.h"
-#include "pairing/pairing.h"
 #include "pairing/prints.h"
 
 #include <unistd.h>
@@ -23,10 +23,13 @@ static int create_mapping(const struct args *a, const char *name,
 {
 	struct dm_line *line;
 	char uuid[DM_NAME], feat[700];
+	struct args own = *a;
 	u64 length = 0;
 	int r;
 
-	r = features(a, identity, feat, sizeof(feat)) ?:
+	/* What was not asked for is as it was kept. */
+	options_use(&own, sb->options);
+	r = features(&own, identity, feat, sizeof(feat)) ?:
 	    opt_size(a, "length", &length);
 	if (r)
 		return r;
@@ -35,11 +38,17 @@ static int create_mapping(const struct args *a, const char *name,
 	line = dm_line(0, length, "dm-remap", "%s %s %llu%s", main->path,
 		       spare->path, ULL(sb->spare_start), feat);
 	snprintf(uuid, sizeof(uuid), "DMREMAP-%s", area_uuid(sb->uuid));
-	line->read_only = opt(a, "read-only");
-	if (opt(a, "dry-run"))
+	line->read_only = opt(&own, "read-only");
+	if (opt(a, "dry-run")) {
 		would_create(name, uuid, line);
-	else
-		r = dm_create(name, uuid, line) ?: parts_up(name);
+	} else {
+		r = dm_create(name, uuid, line);
+		if (!r) {
+			closed_set(area_uuid(sb->uuid), false);
+			guard_clear(main);
+			r = parts_up(name);
+		}
+	}
 	dm_free_lines(line);
 	return r;
 }
@@ -235,7 +244,12 @@ static int close_cmd(struct args *a)
 				 m.name, who);
 			break;
 		}
+		if (!strncmp(m.uuid, "DMREMAP-", 8))
+			closed_set(m.uuid + 8, true);
 		r = close_pair(&m);
+		/* From now on, main is to be kept from use. */
+		if (!r)
+			udev_again(m.main);
 	}
 	return r;
 }
@@ -345,7 +359,7 @@ static bool wanted(const struct args *a, const struct candidate *c)
 	return !a->nr;
 }
 
-static int assemble_one(const struct args *a, const struct candidate *c)
+int assemble_one(const struct args *a, const struct candidate *c)
 {
 	const char *name = candidate_name(c);
 	char state[2400];
@@ -408,7 +422,15 @@ static int assemble(struct args *a)
 {
 	struct candidates list;
 	int i, r, worst = RC_OK, hits = 0;
+	u64 seconds;
 
+	if (opt(a, "incremental"))
+		return assemble_incremental(a);
+	r = opt_u64(a, "wait", &seconds);
+	if (r)
+		return r;
+	if (opt(a, "wait"))
+		return assemble_wait(a, seconds);
 	r = candidates_find(&list, opt(a, "deep"));
 	if (r)
 		return r;
@@ -483,6 +505,8 @@ const struct command cmd_assemble = {
 	.min_args = 0, .max_args = -1,
 	.run = assemble,
 	.opts = { OPT_FEATURES,
+		{ "incremental", NULL, "for udev: a device has appeared; open the pairs that it completes" },
+		{ "wait", "SECONDS", "wait so long until the named pairs are open, and say what is missing" },
 		{ "deep", NULL, "read all devices whole; slow" },
 		{ "force", NULL, "open pairs whose main device was written to without its spare" },
 		{ "yes", NULL, "do not ask" },

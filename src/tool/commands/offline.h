@@ -21,6 +21,15 @@ int offline_open(const struct args *a, int how, struct device *d,
 /* Say so if the kernel uses it: then what is read may be of several moments. */
 void offline_note_use(const struct device *d, const struct area *area);
 
+struct candidate;
+
+/* Open a pair, with the options of the command; says why not. */
+int assemble_one(const struct args *a, const struct candidate *c);
+/* The device that has appeared is an argument. */
+int assemble_incremental(const struct args *a);
+/* The pairs that are to come are arguments. */
+int assemble_wait(const struct args *a, u64 seconds);
+
 /* Print and release @o. */
 int print_json(struct json_object *o, FILE *f);
 

@@ -92,6 +92,22 @@ static void partuuid_from_disk(struct device *d)
 	blkid_free_probe(pr);
 }
 
+bool device_in_event(dev_t devno)
+{
+	const char *maj = getenv("MAJOR"), *min = getenv("MINOR");
+
+	return maj && min && getenv("DEVPATH") &&
+	       makedev(strtoul(maj, NULL, 10), strtoul(min, NULL, 10)) == devno;
+}
+
+/* While udev works on a device, what it knows is in the environment only. */
+static const char *property(struct udev_device *dev, const char *name)
+{
+	return udev_device_get_property_value(dev, name) ?:
+	       device_in_event(udev_device_get_devnum(dev)) ? getenv(name) :
+	       NULL;
+}
+
 static void disk_names(struct device *d, struct udev_device *disk,
 		       const char *part)
 {
@@ -107,7 +123,7 @@ static void disk_names(struct device *d, struct udev_device *disk,
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(props); i++) {
-		v = udev_device_get_property_value(disk, props[i].prop);
+		v = property(disk, props[i].prop);
 		if (part)
 			add_part_identity(d, props[i].kind, v, part);
 		else
@@ -170,15 +186,14 @@ static void names_from_udev(struct device *d)
 		d->partition = true;
 		parse_u64(start, &d->part_start);
 		add_identity(d, "partuuid",
-			     udev_device_get_property_value(dev,
-						"ID_PART_ENTRY_UUID"));
+			     property(dev, "ID_PART_ENTRY_UUID"));
 		if (!d->nr_identities)
 			partuuid_from_disk(d);
 		disk = udev_device_get_parent_with_subsystem_devtype(dev,
 							"block", "disk");
 	}
 	add_identity(d, "dm", udev_device_get_sysattr_value(dev, "dm/uuid"));
-	add_identity(d, "md", udev_device_get_property_value(dev, "MD_UUID") ?:
+	add_identity(d, "md", property(dev, "MD_UUID") ?:
 		     udev_device_get_sysattr_value(dev, "md/uuid"));
 	if (disk)
 		d->whole = udev_device_get_devnum(disk);
@@ -317,6 +332,21 @@ static bool find_swap(dev_t devno, char *where, size_t size)
 	return found;
 }
 
+/* Guards keep others from a device, and are no use of it. */
+static bool is_guard(const char *dir, const char *name)
+{
+	char path[512], uuid[130] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s/dm/uuid", dir, name);
+	f = fopen(path, "re");
+	if (f && !fgets(uuid, sizeof(uuid), f))
+		uuid[0] = '\0';
+	if (f)
+		fclose(f);
+	return !strncmp(uuid, "DMREMAP-GUARD-", 14);
+}
+
 static bool find_holder(dev_t devno, char *who, size_t size)
 {
 	char dir[96];
@@ -328,7 +358,7 @@ static bool find_holder(dev_t devno, char *who, size_t size)
 		 major(devno), minor(devno));
 	d = opendir(dir);
 	while (d && !found && (e = readdir(d))) {
-		if (e->d_name[0] == '.')
+		if (e->d_name[0] == '.' || is_guard(dir, e->d_name))
 			continue;
 		snprintf(who, size, "held by %s", e->d_name);
 		found = true;

@@ -54,6 +54,9 @@ const char *device_whereabouts(const struct device *d);
 const char *device_identity(const struct device *d);
 bool device_is(const struct device *d, const char *identity);
 
+/* Does udev run this program for the device right now? */
+bool device_in_event(dev_t devno);
+
 /* Does anybody but dm-remap use it? Those whose areas may be beside ours. */
 bool device_in_use(const struct device *d);
 

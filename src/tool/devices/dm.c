@@ -404,6 +404,55 @@ static int run_task(int type, const char *name, const char *uuid,
 		    strerror(e), kmsg_reason());
 }
 
+static int claim_task(int type, const char *name, const char *uuid,
+		      const struct device *d)
+{
+	struct dm_task *t = dm_task_create(type);
+	char params[64];
+	int e = ENOMEM;
+
+	if (!t || !dm_task_set_name(t, name) ||
+	    (uuid && !dm_task_set_uuid(t, uuid)))
+		goto out;
+	if (d) {
+		snprintf(params, sizeof(params), "%u:%u 0", major(d->devno),
+			 minor(d->devno));
+		if (!dm_task_set_ro(t) ||
+		    !dm_task_add_target(t, 0, d->sectors, "linear", params))
+			goto out;
+	}
+	e = dm_task_run(t) ? 0 : dm_task_get_errno(t) ?: EIO;
+out:
+	if (t)
+		dm_task_destroy(t);
+	return -e;
+}
+
+int dm_claim(const char *name, const char *uuid, const struct device *d)
+{
+	int r;
+
+	dm_log_with_errno_init(no_log);
+	r = claim_task(DM_DEVICE_CREATE, name, uuid, NULL);
+	if (r == -EBUSY)
+		return 0;
+	r = r ?: claim_task(DM_DEVICE_RELOAD, name, NULL, d);
+	if (r)
+		claim_task(DM_DEVICE_REMOVE, name, NULL, NULL);
+	return r;
+}
+
+void dm_unclaim(const char *name)
+{
+	dm_log_with_errno_init(no_log);
+	claim_task(DM_DEVICE_REMOVE, name, NULL, NULL);
+}
+
+void dm_without_udev(void)
+{
+	dm_udev_set_sync_support(0);
+}
+
 int dm_create(const char *name, const char *uuid, const struct dm_line *lines)
 {
 	return run_task(DM_DEVICE_CREATE, name, uuid, lines, true, "create");

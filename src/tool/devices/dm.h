@@ -71,6 +71,18 @@ int dm_suspend_as_it_is(const char *name);
 int dm_resume(const char *name);
 int dm_remove(const char *name);
 
+/*
+ * Claim a device for device-mapper, by a table that never becomes live: other
+ * device-mapper devices can be made of it, and nothing else can. Quiet.
+ * Return: 0, also if it is claimed already, or -errno.
+ */
+#define DM_GUARD_UUID	"DMREMAP-GUARD-"
+int dm_claim(const char *name, const char *uuid, const struct device *d);
+void dm_unclaim(const char *name);
+
+/* Not to wait for udev, in a program that udev runs. */
+void dm_without_udev(void);
+
 /* Print the dmsetup line that has the same effect. */
 void would_create(const char *name, const char *uuid,
 		  const struct dm_line *lines);

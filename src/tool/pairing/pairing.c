@@ -219,7 +219,9 @@ const char *candidate_name(const struct candidate *c)
 	static char name[DM_NAME];
 	char *p;
 
-	if (c->sb.label[0])
+	if (c->name[0])
+		strscpy(name, c->name, sizeof(name));
+	else if (c->sb.label[0])
 		strscpy(name, c->sb.label, sizeof(name));
 	else
 		snprintf(name, sizeof(name), "remap-%.8s",

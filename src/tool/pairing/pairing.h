@@ -12,6 +12,7 @@
 struct candidate {
 	struct device spare;
 	struct dmr_super sb;
+	char name[DM_NAME];		/* to be opened as, or "" */
 	char open_as[DM_NAME];		/* in use by this device, or "" */
 	struct device main;		/* path "" if not found */
 	struct device *mains;		/* those that bear the identity */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dmremap: main devices that are known by the spares that were seen, so that
+ * they can be kept from use when the spare is not there.
+ */
+#ifndef DMREMAP_KNOWN_H
+#define DMREMAP_KNOWN_H
+
+#include "boot/table.h"
+
+/* A pair of which the spare was seen once. */
+struct known {
+	char uuid[40];			/* of the spare */
+	char name[DM_NAME];
+	char identity[DMR_IDENTITY_LEN];	/* of main */
+	char spare[128];		/* what the spare was, for people */
+};
+
+struct knowns {
+	struct known *k;
+	int nr;
+};
+
+/*
+ * Known pairs are in /var/lib/dmremap/known, and until that can be written in
+ * /run/dmremap/known. $DMREMAP_STATE and $DMREMAP_RUN name other folders.
+ */
+void known_read(struct knowns *list);
+void known_free(struct knowns *list);
+
+/* Remember a pair. Return: was anything about it new? */
+bool known_add(const struct candidate *c);
+/* Forget it. Return: was it known? */
+bool known_forget(const char *uuid);
+
+/*
+ * Whose main device is it: by the table, by what is known, or by its disk if it
+ * is a partition of one? @itself: not by its disk. Return: the name of the pair,
+ * or NULL.
+ */
+const char *known_main(const struct tab *t, const struct knowns *list,
+		       const struct device *d, bool *itself);
+
+/* Work on pairs is done by one at a time. Return: to be closed, or -1. */
+int boot_lock(void);
+
+/* Marks in /run: the pair was closed by hand, and is not to be opened by itself. */
+void closed_set(const char *uuid, bool closed);
+bool closed_by_hand(const char *uuid);
+
+/*--------------------------------------------------------------------
+ * Guards: a device-mapper device without a live table claims a main device, so
+ * that nothing but device-mapper can take it: no mount, no md, no ZFS.
+ *--------------------------------------------------------------------
+ */
+
+/* Return: 0 or -errno. */
+int guard_set(const struct device *d);
+void guard_clear(const struct device *d);
+
+/* Have udev look at a device again. */
+void udev_again(dev_t devno);
+
+#endif

@@ -1,0 +1,43 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: GPL-2.0
+#
+# tests/boot/lib.sh: what the tests of udev's rules have in common. Disks are scsi_debug
+# or device-mapper devices over files, so that they have an identity.
+
+M=/dev/mapper
+fail() { echo "$*" >&2; return 1; }
+same() { [ "$1" = "$2" ] || fail "$3: expected '$1', found '$2'"; }
+
+# disk NAME MIB [FILE]: /dev/mapper/NAME appears, as a disk would; its identity is dm:DISK-NAME
+disk() {
+	local f=/dev/shm/${3:-$1}.img l
+	[ -e "$f" ] || truncate -s "$2M" "$f"
+	l=$(losetup -f --show "$f")
+	dmsetup create "$1" --uuid "DISK-$1" --table "0 $(($2 * 2048)) linear $l 0"
+	udevadm settle
+}
+# gone NAME: it is unplugged
+gone() {
+	local l
+	l=$(dmsetup deps -o blkdevname "$1" | sed -n 's/.*(\(loop[0-9]*\)).*/\1/p')
+	# No disk, and so it cannot go while it is claimed.
+	dmsetup remove "dmremap-guard-$(stat -Lc %Hr-%Lr "$M/$1")" 2>/dev/null || true
+	dmsetup remove --retry "$1"
+	losetup -d "/dev/$l"
+	udevadm settle
+}
+prop() { udevadm info -q property -n "$1" | sed -n "s/^$2=//p"; }
+links() { udevadm info -q symlink -n "$1"; }
+# again DEVICE: as if it had just appeared
+again() { udevadm trigger --action="${2:-change}" --settle "$(udevadm info -q path -n "$1" | sed s,^,/sys,)"; }
+is_open() { [ "$(dmsetup table --target dm-remap "$1" 2>/dev/null)" ]; }
+# eventually COMMAND...: within half a minute, looking again after each event
+eventually() {
+	local i
+	for ((i = 0; i < 30; i++)); do
+		"$@" && return
+		udevadm settle
+		sleep 1
+	done
+	fail "not within 30 s: $*"
+}
