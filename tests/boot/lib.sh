@@ -13,7 +13,7 @@ disk() {
 	local f=/dev/shm/${3:-$1}.img l
 	[ -e "$f" ] || truncate -s "$2M" "$f"
 	l=$(losetup -f --show "$f")
-	dmsetup create "$1" --uuid "DISK-$1" --table "0 $(($2 * 2048)) linear $l 0"
+	dmsetup create "$1" --uuid "DISK-$1" --table "0 $(blockdev --getsz "$l") linear $l 0"
 	udevadm settle
 }
 # gone NAME: it is unplugged

@@ -139,7 +139,7 @@ t_missing_is_said() {
 	! dmremap assemble --wait 1 pair 2>/run/said
 	cat /run/said
 	same 1 "$(wc -l </run/said)" "lines"
-	grep -q "'pair' was not opened after 1 s: its spare (UUID=.*, last seen as dm:DISK-s) is missing; its main device .* (dm:DISK-m) is here and is kept from use.*dmremap forget pair" /run/said
+	grep -q "'pair' was not opened after 1 s: its spare (UUID=.*, last seen as [^)]*) is missing; its main device .* (dm:DISK-m) is here and is kept from use.*dmremap forget pair" /run/said
 	gone m
 	! dmremap assemble --wait 1 pair 2>/run/said
 	grep -q "both its main device (dm:DISK-m) and its spare (UUID=.*) are missing" /run/said
