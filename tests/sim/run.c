@@ -62,6 +62,19 @@ static bool table_seq(const struct dmr_layout *l, unsigned int copy, u64 table,
 				seq, words) == DMR_OK;
 }
 
+/* A load that writes nothing cannot say that a stale block is as good as the other one. */
+static bool stays_stale(unsigned int copy, u64 table)
+{
+	const struct dmr_super *sb = &W.engine.store.sb;
+	u32 i;
+
+	for (i = 0; W.engine.store.read_only && i < sb->nr_stale; i++)
+		if (sb->stale[i].copy == copy && table >= sb->stale[i].first &&
+		    table < sb->stale[i].first + (u64)sb->stale[i].nr)
+			return true;
+	return false;
+}
+
 /* A copy that is what this load has chosen, and that it could read, counts. */
 static void note_seqs(void)
 {
@@ -76,7 +89,7 @@ static void note_seqs(void)
 			is[copy] = table_seq(l, copy, table, &seq[copy]);
 		for (copy = 0; copy < DMR_NR_COPIES; copy++)
 			W.table_seq[copy][table] =
-				is[copy] && (!test_bit(table, store->stale[copy]) ||
+				is[copy] && !stays_stale(copy, table) && (!test_bit(table, store->stale[copy]) ||
 					     (is[!copy] && seq[0] == seq[1] &&
 					      !W.unread[dmr_layout_table(l, copy, table)])) ?
 				seq[copy] : 0;
