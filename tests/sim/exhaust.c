@@ -238,6 +238,7 @@ static char when_line[NR_WHEN][10][100], after[10][100];
 static u32 nr_when[NR_WHEN], nr_after;
 static bool wanted[NR_WHEN];
 static bool recovery_ro;
+static bool in_hook;	/* somebody has paused for the script */
 
 static void run_line(const char *text);
 
@@ -266,8 +267,10 @@ void script_run(void)
 		n = nr_when[w];
 		nr_when[w] = 0;
 		memcpy(lines, when_line[w], sizeof(lines));
+		in_hook = true;
 		for (i = 0; i < n && W.loaded; i++)
 			run_line(lines[i]);
+		in_hook = false;
 	}
 }
 
@@ -290,6 +293,7 @@ static void run_line(const char *text)
 	unsigned long long a = 0, b = 0;
 	const char *rest = text;
 	bool start = false;
+	u64 id;
 
 	sscanf(text, "%19s", word);
 	if (!strcmp(word, "start")) {
@@ -299,8 +303,11 @@ static void run_line(const char *text)
 	}
 	if (op_of(word) != 255) {
 		sscanf(rest, "%*s %llu %llu %19s", &a, &b, how);
-		world_start(op_of(word), a, b, !strcmp(how, "fua"), false);
-		if (!start)
+		id = world_start(op_of(word), a, b, !strcmp(how, "fua"),
+				 false)->id;
+		if (!start && in_hook)
+			world_settle_one(id);
+		else if (!start)
 			world_settle();
 	} else if (!strcmp(word, "settle")) {
 		world_settle();
@@ -374,6 +381,7 @@ static void cut_power(unsigned int n)
 {
 	memset(nr_when, 0, sizeof(nr_when));
 	memset(wanted, 0, sizeof(wanted));
+	in_hook = false;
 	/* device_crash() has begun to choose at W.cut_from. */
 	C.from[n] = W.cut_from;
 	power_off();

@@ -239,6 +239,8 @@ struct uio *world_start(u8 op, u32 sector, u32 sectors, bool fua, bool verify);
 bool world_event(void);
 /* Carry out all that is in flight, and let the engine run. */
 void world_settle(void);
+/* ... until this one has ended. */
+void world_settle_one(u64 id);
 /* Let a batch, an examination, or the administrator go on; false if none can. */
 bool world_work(void);
 /* Let the administrator do this, at the same time. */

@@ -635,6 +635,22 @@ void world_settle(void)
 		make_progress();
 }
 
+static bool is_there(u64 id)
+{
+	struct uio *u;
+
+	list_for_each_entry(u, &W.uios, list)
+		if (u->id == id)
+			return true;
+	return false;
+}
+
+void world_settle_one(u64 id)
+{
+	while (is_there(id))
+		make_progress();
+}
+
 void world_finish(void)
 {
 	world_settle();
@@ -808,6 +824,8 @@ void dmr_env_unlock(struct dmr_env *env)
 	if (!world_has_lock())
 		violation("the mutex is not taken");
 	W.locked = false;
+	if (fiber_inside())
+		device_meanwhile();
 }
 
 static bool may_retry(struct fiber *me)
