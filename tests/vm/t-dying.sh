@@ -46,9 +46,9 @@ t_write_with_1_bad() {
 # the same, of a main that does not say what failed: it is asked for the whole once
 # more, since that may have been a reset; what else takes its time is told in tenths
 t_write_without_a_name() {
-	goal 4.05 ok write_to_16_bad ioerr 2000
+	goal 4.3 ok write_to_16_bad ioerr 2000
 	vmio check "$R" 80000 128 2
-	goal 3.05 ok write_with_1_bad ioerr 2000
+	goal 3.4 ok write_with_1_bad ioerr 2000
 	vmio check "$R" 80000 512 2
 }
 
@@ -83,7 +83,7 @@ failed_once() { [ "$(slow_get main failed)" -gt "$failed_before" ]; }
 # status, list and find do not wait for main while it examines bad blocks
 t_status_does_not_wait() {
 	local job what failed_before
-	dying remap 20000
+	dying remap 60000
 	failed_before=$(slow_get main failed)
 	slow_bad main both +80000-80127
 	vmio burst "$R" 2 w:80000:128 >out &
@@ -93,14 +93,14 @@ t_status_does_not_wait() {
 	slow_set main stop=1 error_ms=0
 	eventually 5 failed_once
 	eventually 5 slow_waits main 1
-	slow_set main error_ms=20000 stop=0
+	slow_set main error_ms=60000 stop=0
 	for what in status list "find 0 131072"; do
 		# shellcheck disable=SC2086 # words
 		vmio message remap 0 $what >/dev/null &
-		eventually 2 ended $! || fail "$what waits for main"
+		eventually 10 ended $! || fail "$what waits for main"
 	done
 	dmsetup status remap >/dev/null &
-	eventually 2 ended $! || fail "dmsetup status waits for main"
+	eventually 10 ended $! || fail "dmsetup status waits for main"
 	slow_set main error_ms=0
 	wait $job
 }
