@@ -215,6 +215,15 @@ t_partitioned() {
 	dmremap open data $M/lab-spare --read-only
 	[ "$(blockdev --getro $M/data-part1)" = 1 ]
 	dmremap close data
+	# What wants the device for itself takes the partitions away, and brings them back.
+	dmremap open data $M/lab-spare >/dev/null
+	nullb nba 64 512
+	refused 4 'nobody to ask' dmremap detach data --to /dev/nba
+	[ -e $M/data-part1 ]
+	expect 0 'copied to /dev/nba' dmremap detach data --to /dev/nba --keep-spare --yes
+	[ ! -e $M/data-part1 ]
+	dmremap open data $M/lab-spare >/dev/null
+	dmremap close data
 	# Mounted on the bare disk, and so not as it was left
 	dmsetup create bare --table "0 38912 linear $M/lab-main 2048"
 	mount $M/bare mnt

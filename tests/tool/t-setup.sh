@@ -10,7 +10,7 @@ t_create_asks() {
 	refused 4 'nobody to ask' dmremap create lab $M/lab-main $M/lab-spare
 	# At a terminal: anything but YES is no.
 	for answer in yes NO ''; do
-		expect 4 'not confirmed' script -qec "$D create lab $M/lab-main $M/lab-spare" /dev/null <<<"$answer"
+		expect 4 'not confirmed\|is not YES' script -qec "$D create lab $M/lab-main $M/lab-spare" /dev/null <<<"$answer"
 	done
 	expect 0 'dmsetup create lab' dmremap create lab $M/lab-main $M/lab-spare --dry-run
 	[ "$(sum "$(img spare)")" = "$before" ]

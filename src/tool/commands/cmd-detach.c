@@ -5,6 +5,7 @@
 #include "copy/move.h"
 #include "devices/blocks.h"
 #include "devices/owners.h"
+#include "devices/parts.h"
 #include "offline.h"
 
 #include <fcntl.h>
@@ -69,12 +70,13 @@ static const char *then_the_spare(const struct remap *m)
 
 static void finish(const struct remap *m, const char *to)
 {
-	if (m->open_count) {
+	/* Its partitions go with it, unless one is in use. */
+	if (m->open_count > parts_count(m) || parts_busy(m)) {
 		printf("%s is in use: it is a plain mapping of %s now, and can be removed when nobody uses it ('dmsetup remove %s')\n",
 		       m->name, to, m->name);
 		return;
 	}
-	if (!dm_remove(m->name))
+	if (!parts_down(m) && !dm_remove(m->name))
 		printf("%s is closed; use %s from now on\n", m->name, to);
 }
 
@@ -434,7 +436,12 @@ static int to_disk(struct args *a, struct remap *m)
 	l->move.sectors = m->sectors;
 	l->move.unit = l->source.lbs;
 	name_work(l);
-	r = open_source(l) ?: open_target(a, l) ?: move_copy(&l->move);
+	r = parts_busy(m);
+	if (!r) {
+		m->open_count -= parts_count(m);
+		r = parts_down(m);
+	}
+	r = r ?: open_source(l) ?: open_target(a, l) ?: move_copy(&l->move);
 	if (!r && l->move.interrupted)
 		r = fail(RC_INTERRUPTED, "interrupted; the same command goes on, %s works as before",
 			 m->name);
@@ -463,6 +470,9 @@ out:
 		close(l->move.to);
 	move_exit(&l->move, done);
 	free(l);
+	/* It works as before, and so do its partitions. */
+	if (!done)
+		parts_up(m->name);
 	return r;
 }
 

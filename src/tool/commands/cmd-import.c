@@ -3,6 +3,7 @@
  * dmremap import and export: lists of bad blocks of other tools.
  */
 #include "devices/blocks.h"
+#include "devices/parts.h"
 #include "offline.h"
 #include "devices/disk.h"
 #include "lists/list.h"
@@ -257,12 +258,14 @@ static int fill(const struct remap *m, const char *image,
 		return fail(RC_REFUSED, "cannot open %s: %s", image,
 			    strerror(errno));
 	f.image_size = lseek(f.image, 0, SEEK_END);
-	f.dev = open(path, O_RDWR | O_DIRECT | O_EXCL | O_CLOEXEC);
-	if (f.dev < 0)
+	r = parts_busy(m) ?: parts_down(m);
+	if (!r)
+		f.dev = open(path, O_RDWR | O_DIRECT | O_EXCL | O_CLOEXEC);
+	if (!r && f.dev < 0)
 		r = fail(RC_REFUSED, "%s cannot be filled: %s%s", m->name,
 			 strerror(errno), errno == EBUSY ?
 			 "; unmount it first, or newer data might be overwritten" : "");
-	else
+	else if (!r)
 		r = device_get_devno(m->devno, &d) ? RC_FAILED :
 		    blocks_list(m->name, &b);
 	if (!r) {
@@ -287,6 +290,7 @@ static int fill(const struct remap *m, const char *image,
 	if (f.dev >= 0)
 		close(f.dev);
 	close(f.image);
+	parts_up(m->name);
 	return r;
 }
 
