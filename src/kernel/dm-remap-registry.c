@@ -62,3 +62,19 @@ void dmr_registry_release(struct dmr_claim *claim)
 	list_del(&claim->list);
 	mutex_unlock(&registry_lock);
 }
+
+void dmr_registry_inherit(struct dmr_claim *claim)
+{
+	struct dmr_claim *c;
+
+	mutex_lock(&registry_lock);
+	list_for_each_entry(c, &registry, list) {
+		if (c->md != claim->md || c->table == claim->table)
+			continue;
+		if (dmr_env_pay(c->env, DMR_MAIN))
+			dmr_env_owe(claim->env, DMR_MAIN);
+		if (dmr_env_pay(c->env, DMR_SPARE))
+			dmr_env_owe(claim->env, DMR_SPARE);
+	}
+	mutex_unlock(&registry_lock);
+}

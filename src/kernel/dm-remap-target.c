@@ -476,6 +476,7 @@ static int check_devices(struct dmr_target *t, struct dm_target *ti)
 	t->claim.end = t->claim.start + area_sectors(t);
 	t->claim.table = ti->table;
 	t->claim.md = dm_table_get_md(ti->table);
+	t->claim.env = &t->env;
 	/* Nobody wants to lose the remaps of a device by a reload. */
 	t->claim.exclusive = t->format;
 	t->main_claim = (struct dmr_claim) {
@@ -484,6 +485,7 @@ static int check_devices(struct dmr_target *t, struct dm_target *ti)
 		.end = main_start + ti->len,
 		.table = t->claim.table,
 		.md = t->claim.md,
+		.env = &t->env,
 		.main = true,
 	};
 	if (main->bd_disk == spare->bd_disk &&
@@ -694,6 +696,7 @@ static int activate(struct dmr_target *t, struct dmr_super *sb,
 		return r;
 	t->format = false;
 	t->main_grown = false;
+	dmr_registry_inherit(&t->claim);
 	r = dmr_engine_activate(&t->engine, sb, why);
 	if (r)
 		dmr_engine_deactivate(&t->engine);

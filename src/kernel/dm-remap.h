@@ -130,6 +130,7 @@ struct dmr_claim {
 	bool listed;		/* in the registry */
 	bool exclusive;		/* not even beside the table it replaces */
 	bool main;		/* what is mapped, not a spare area */
+	struct dmr_env *env;	/* of the table */
 };
 
 #define DMR_CHECK_SPARE	0
@@ -257,6 +258,11 @@ void dmr_queue_drain(struct dmr_target *t);
 int dmr_registry_claim(struct dmr_claim *claim);
 /* If it is claimed. */
 void dmr_registry_release(struct dmr_claim *claim);
+/*
+ * Take over what the table that @claim's replaces owes its callers: see dmr_env_owe().
+ * The old table has gone quiet. Context: may sleep.
+ */
+void dmr_registry_inherit(struct dmr_claim *claim);
 /* Move the end of a claim. Return: 0 or -EBUSY. */
 int dmr_grow_claim(struct dmr_claim *claim, sector_t end);
 

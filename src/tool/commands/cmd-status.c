@@ -168,6 +168,9 @@ static void as_text(const struct report *r)
 	    ULL(k->known_bad),
 	    k->memory_only ? " (some in memory only)" : "", ULL(k->partial),
 	    ULL(k->lost_sectors));
+	if (k->unproven)
+		say("unproven", "%llu block%s went to the spare without a retry, since errors took too long: 'dmremap retest %s --all', when the disk is idle",
+		    ULL(k->unproven), k->unproven == 1 ? "" : "s", r->m.name);
 	say("room", "%llu of %llu slots are free (%.3g %%), for %s of bad blocks; %llu went bad",
 	    ULL(k->slots_free), ULL(k->slots_total), free_percent(k),
 	    human_size(k->slots_free * 8), ULL(k->slots_bad));

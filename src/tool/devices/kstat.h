@@ -39,7 +39,8 @@
 	X(main_gone, "seconds since the main device is gone, 0 if it is there") \
 	X(main_changed, "1 if the main device was written to without its spare") \
 	X(passed_on, "errors passed on without a remap since it was opened") \
-	X(main_lbs, "logical block size of the main device that was recorded")
+	X(main_lbs, "logical block size of the main device that was recorded") \
+	X(unproven, "blocks that were absorbed without a retry")
 
 struct kstat {
 	char mode[16], breaker[16], uuid[40], label[64], identity[128];
@@ -57,7 +58,7 @@ struct kstat_number {
 	size_t offset;
 };
 
-#define KSTAT_NR	31
+#define KSTAT_NR	32
 extern const struct kstat_number kstat_numbers[KSTAT_NR];
 
 static inline u64 kstat_value(const struct kstat *k, unsigned int i)

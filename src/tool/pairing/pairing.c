@@ -235,7 +235,7 @@ const char *candidate_name(const struct candidate *c)
 int features(const struct args *a, const char *identity, char *buf,
 	     size_t size)
 {
-	u64 retries, low, count, seconds;
+	u64 retries, low, budget, count, seconds;
 	int n = 0, len = 0, r;
 	char text[600] = "";
 	const char *s, *comma;
@@ -244,7 +244,8 @@ int features(const struct args *a, const char *identity, char *buf,
 #define FEATURE(args, ...)	do { n += (args); \
 		len += snprintf(text + len, sizeof(text) - len, __VA_ARGS__); \
 	} while (0)
-	r = opt_u64(a, "read-retries", &retries) ?: opt_u64(a, "low-water", &low);
+	r = opt_u64(a, "read-retries", &retries) ?: opt_u64(a, "low-water", &low) ?:
+	    opt_u64(a, "budget", &budget);
 	if (r)
 		return r;
 	if (opt(a, "read-only"))
@@ -253,6 +254,11 @@ int features(const struct args *a, const char *identity, char *buf,
 		if (retries > 100)
 			return fail(RC_USAGE, "--read-retries: at most 100");
 		FEATURE(2, " read_retries %llu", ULL(retries));
+	}
+	if (opt(a, "budget")) {
+		if (budget > U32_MAX)
+			return fail(RC_USAGE, "--budget: at most %u milliseconds", U32_MAX);
+		FEATURE(2, " budget %llu", ULL(budget));
 	}
 	s = opt(a, "breaker");
 	if (s) {

@@ -50,6 +50,7 @@ void say_mains(const struct device *list, int nr, const char *name,
 #define OPT_FEATURES \
 	{ "read-only", NULL, "nothing can be written, and the spare stays as it is" }, \
 	{ "read-retries", "N", "how often a block whose read failed is read again" }, \
+	{ "budget", "MS", "how long the slow errors of a write may take before the rest of it goes to the spare without a retry (0: no limit)" }, \
 	{ "breaker", "COUNT,SECONDS", "open the breaker after more than COUNT remaps in SECONDS (0,0: never)" }, \
 	{ "low-water", "SLOTS", "tell when no more than SLOTS slots are free" }
 
