@@ -9,11 +9,12 @@
  * An error may take seconds, in which main does nothing else. Then time is worth
  * more than slots:
  *
- * - a write that failed slowly is tried once more as a whole, since a link that was
- *   reset looks the same, and must not cost slots; not if main says that it was the
- *   medium, which no link does;
- * - then its blocks are tried one by one, until two have failed, and slowly, and that
- *   took longer than the budget: what is left is absorbed without a retry, as unproven;
+ * - the blocks of a write are tried one by one until the first has failed slowly;
+ *   then what is left is tried once more as a whole. A link that was reset looks
+ *   just like this, and must cost no slots: nothing is absorbed that has not failed
+ *   twice;
+ * - if that fails, too, blocks are tried until two errors, and slow ones, have taken
+ *   longer than the budget: what is left then is absorbed as it is, unproven;
  * - a read has its answer when the first of its blocks has failed slowly once more.
  *
  * Where errors are quick, all blocks are tried, and only what fails alone is bad. To be
@@ -180,23 +181,23 @@ static bool gave_up(const struct dmr_engine *e, const struct dmr_exam *x)
 }
 
 /*
- * Ask main for the pieces once more, all at once. It is no retry of single blocks,
- * and says nothing about them if it fails.
+ * Ask main for the pieces from the @i-th on, all at once. It is no retry of single
+ * blocks, and says nothing about them if it fails. Return: whether main has taken them.
  */
-static void write_whole(struct dmr_engine *e, struct dmr_exam *x)
+static bool write_rest(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 {
-	struct dmr_req *req = x->req;
-	struct dmr_piece *p = x->piece, *last = &p[x->nr - 1];
+	struct dmr_piece *p, *last = &x->piece[x->nr - 1];
 	unsigned int ticket = dmr_env_main_begin(e->env);
+	struct dmr_req *req = x->req;
 	bool on_main = true;
 
 	dmr_env_lock(e->env);
-	for (; p <= last && on_main; p++) {
+	for (p = &x->piece[i]; p <= last && on_main; p++) {
 		p->slot = dmr_find(e, p->block, &p->word);
 		on_main = dmr_belongs_to_main(e, p);
 	}
 	dmr_env_unlock(e->env);
-	p = x->piece;
+	p = &x->piece[i];
 	if (on_main) {
 		x->io[0] = main_io(e, req, p, last->req_sector + last->sectors -
 				   p->req_sector);
@@ -205,16 +206,18 @@ static void write_whole(struct dmr_engine *e, struct dmr_exam *x)
 	}
 	dmr_env_main_end(e->env, ticket);
 	if (!on_main)
-		return;
-	/* The first failure may have waited for other ones to end. */
-	x->slow = x->io[0].status != BLK_STS_OK && x->io[0].ms >= DMR_SLOW_MS;
+		return false;
 	if (x->io[0].status == BLK_STS_OK) {
 		x->alive = true;
 		for (; p <= last; p++)
 			p->took = true;
-	} else if (!dmr_engine_wants(REQ_OP_WRITE, x->io[0].status)) {
-		req->status = x->io[0].status;
+		return true;
 	}
+	if (!dmr_engine_wants(REQ_OP_WRITE, x->io[0].status))
+		req->status = x->io[0].status;
+	x->slow = false;
+	note_failure(x, x->io[0].ms);
+	return false;
 }
 
 /* Return: whether it was locked, for window_unlock(). */
@@ -304,17 +307,18 @@ static bool absorb_rest(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 static bool try_pieces(struct dmr_engine *e, struct dmr_exam *x)
 {
 	struct dmr_req *req = x->req;
-	bool suspect = false;
+	bool suspect = false, whole = false;
 	u32 i = 0;
 
-	if (x->slow && x->nr > 1 && req->error != BLK_STS_MEDIUM &&
-	    !gave_up(e, x)) {
-		write_whole(e, x);
-		if (x->piece[0].took)
-			return true;
-	}
 	x->apart = !x->slow;
 	while (i < x->nr && req->status == BLK_STS_OK) {
+		if (x->slow && x->slow_failures && !whole && !x->apart &&
+		    !dmr_env_stopping(e->env)) {
+			whole = true;
+			if (write_rest(e, x, i))
+				break;
+			continue;
+		}
 		if (gave_up(e, x)) {
 			suspect = absorb_rest(e, x, i);
 			break;

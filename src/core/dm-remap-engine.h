@@ -123,7 +123,7 @@ struct dmr_piece {
  * @any_failed: main failed some piece alone
  * @again: something is to be tried once more, since the mapping has changed
  * @breaker_probe: the breaker is open, and this request tries whether main works
- * @slow_failures: pieces that main failed slowly, each alone
+ * @slow_failures: retries that main failed slowly
  * @slow_ms: and how long that took, in milliseconds
  * @releases: engine.releases when the blocks were marked known bad
  * @retries: I/Os to main, for figures
@@ -257,7 +257,7 @@ void dmr_exam_exit(struct dmr_exam *x);
  * @x: nobody else uses it meanwhile
  * @req: is completed on return
  *
- * The acknowledgement promises the same as that of dmr_engine_run().
+ * That the request succeeded promises the same as with dmr_engine_run().
  * Context: may sleep for as long as main does. Not under the engine's mutex; several
  * at a time, each with its own @x.
  */

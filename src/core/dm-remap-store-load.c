@@ -154,7 +154,7 @@ static int check_sectors(const struct dmr_area *area, struct dmr_why *why)
 {
 	if (area->spare_lbs <= area->main_lbs)
 		return 0;
-	say(why, "the spare has sectors of %u bytes, the main device of %u: they must not be larger",
+	say(why, "the spare has sectors of %u bytes, main of %u: they must not be larger",
 	    area->spare_lbs, area->main_lbs);
 	return -EINVAL;
 }
@@ -318,7 +318,7 @@ static int check_format(const struct dmr_area *area, u64 len,
 		    !dmr_name_ok(area->options,
 				 min_t(size_t, strlen(area->options) + 1,
 				       DMR_OPTIONS_LEN)))) {
-		say(why, "identity, label and options: up to %u, %u and %u printable characters, no spaces",
+		say(why, "identity, label, options: up to %u, %u, %u printable characters",
 		    DMR_IDENTITY_LEN - 1, DMR_LABEL_LEN - 1,
 		    DMR_OPTIONS_LEN - 1);
 		r = -EINVAL;

@@ -399,6 +399,7 @@ static int list_message(struct dmr_target *t, unsigned int argc, char **argv,
 			char *result, unsigned int maxlen)
 {
 	u64 start = 0, count = U64_MAX;
+
 	if (argc > 3 || (argc > 1 && kstrtou64(argv[1], 10, &start)) ||
 	    (argc > 2 && kstrtou64(argv[2], 10, &count))) {
 		DMERR("list wants [<start sector> [<count>]]");
@@ -472,6 +473,7 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 	u64 sector, sectors;
 	int r;
 
+	/* Store and index are there when it is seen: see dmr_engine_activate(). */
 	if (!smp_load_acquire(&t->engine.active)) {
 		DMERR("message '%s' before the device was resumed", argv[0]);
 		return -EBUSY;

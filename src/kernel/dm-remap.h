@@ -76,7 +76,7 @@ struct dmr_inflight {
  * @waiting: somebody wants to know when the old epoch is over
  */
 struct dmr_drain {
-	struct mutex lock;
+	struct mutex lock;	/* one drain at a time */
 	unsigned int ticket;
 	bool waiting;
 };
@@ -101,8 +101,8 @@ struct dmr_env {
 	struct dm_dev *spare;
 	sector_t spare_start;
 	struct bio_set bios;
-	struct mutex lock;
-	struct mutex retry_lock;
+	struct mutex lock;	/* of the engine */
+	struct mutex retry_lock;	/* of quick retries */
 
 	struct dmr_inflight __percpu *inflight;
 	struct dmr_drain drain[2];
@@ -178,7 +178,7 @@ struct dmr_flusher {
  */
 struct dmr_target {
 	struct dmr_env env;
-	struct mutex admin_lock;
+	struct mutex admin_lock;	/* of messages that change something */
 	struct dmr_engine engine;
 
 	spinlock_t queue_lock;	/* of the queues */
