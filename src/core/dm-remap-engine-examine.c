@@ -50,8 +50,13 @@ void dmr_exam_start(struct dmr_exam *x, struct dmr_req *req)
 	x->req = req;
 	x->nr = 0;
 	x->slow = req && req->slow;
-	x->alive = x->any_failed = x->again = x->breaker_probe = false;
-	x->slow_failures = x->slow_ms = x->retries = 0;
+	x->alive = false;
+	x->any_failed = false;
+	x->again = false;
+	x->breaker_probe = false;
+	x->slow_failures = 0;
+	x->slow_ms = 0;
+	x->retries = 0;
 }
 
 /* The piece that is tried as the @i-th: first every other one, then those between. */
@@ -272,9 +277,11 @@ static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 		p = asked[k];
 		p->status = x->io[k].status;
 		if (p->status == BLK_STS_OK) {
-			p->took = any_ok = true;
+			p->took = true;
+			any_ok = true;
 		} else if (dmr_engine_wants(REQ_OP_WRITE, p->status)) {
-			p->failed = any_failed = true;
+			p->failed = true;
+			any_failed = true;
 			note_failure(x, x->io[k].ms);
 		} else {
 			req->status = p->status;
@@ -439,7 +446,8 @@ static u32 read_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 		}
 		p->status = x->io[k].status;
 		if (dmr_engine_wants(REQ_OP_READ, p->status)) {
-			p->failed = any_failed = true;
+			p->failed = true;
+			any_failed = true;
 			note_failure(x, x->io[k].ms);
 		} else {
 			req->status = p->status;
@@ -552,7 +560,8 @@ static bool read_chunk(struct dmr_engine *e, struct dmr_exam *x)
 	u32 i;
 
 	x->nr = dmr_cut(req, x->piece, DMR_COPY_BLOCKS);
-	x->again = x->any_failed = false;
+	x->again = false;
+	x->any_failed = false;
 	x->apart = !x->slow;
 	i = 0;
 	while (i < x->nr && req->status == BLK_STS_OK &&
