@@ -20,11 +20,15 @@ disk() {
 gone() {
 	local l
 	l=$(dmsetup deps -o blkdevname "$1" | sed -n 's/.*(\(loop[0-9]*\)).*/\1/p')
-	# No disk, and so it cannot go while it is claimed.
-	dmsetup remove "dmremap-guard-$(stat -Lc %Hr-%Lr "$M/$1")" 2>/dev/null || true
-	dmsetup remove --retry "$1"
+	udevadm settle
+	eventually remove "$1"
 	losetup -d "/dev/$l"
 	udevadm settle
+}
+# A device-mapper device cannot go while it is claimed, as a disk can.
+remove() {
+	dmsetup remove "dmremap-guard-$(stat -Lc %Hr-%Lr "$M/$1")" 2>/dev/null || true
+	dmsetup remove "$1" 2>/dev/null
 }
 prop() { udevadm info -q property -n "$1" | sed -n "s/^$2=//p"; }
 links() { udevadm info -q symlink -n "$1"; }

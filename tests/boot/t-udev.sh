@@ -47,9 +47,9 @@ t_main_is_hidden() {
 t_main_without_spare() {
 	adopted ext4
 	dmremap close pair
-	rm -f /run/dmremap/closed-*
 	gone s
 	gone m
+	rm -f /run/dmremap/closed-*
 	disk m 64
 	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" type
 	! mount LABEL=data /mnt
@@ -90,10 +90,10 @@ t_arrivals() {
 		dmremap close pair
 		udevadm settle
 	done
-	rm -f /run/dmremap/closed-*
 	# Both at once.
 	gone m
 	gone s
+	rm -f /run/dmremap/closed-*
 	disk m 64 &
 	disk s 16 &
 	wait
@@ -134,8 +134,8 @@ t_options() {
 t_missing_is_said() {
 	adopted ext4
 	dmremap close pair
-	rm -f /run/dmremap/closed-*
 	gone s
+	rm -f /run/dmremap/closed-*
 	! dmremap assemble --wait 1 pair 2>/run/said
 	cat /run/said
 	same 1 "$(wc -l </run/said)" "lines"
