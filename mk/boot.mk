@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# mk/boot.mk: what the system knows of pairs, and how it boots from one.
+#
+#   make check-udev [KVER=...] [TESTS=...]   udev's rules, in a virtual machine with udevd
+#   make check-boot [SUITE=...] [CASES=...]  Debian booted from a root that lives on a pair
+
+.PHONY: check-udev check-boot
+check-udev:
+	@lab/setup -q build vm $(or $(KVER),uml)
+	@tests/boot/run $(or $(KVER),uml) $(TESTS)
+
+check-boot:
+	@lab/setup -q build vm uml
+	@tests/boot/boot $(or $(SUITE),bookworm) $(CASES)
