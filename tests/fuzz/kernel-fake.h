@@ -27,7 +27,6 @@ struct mutex { int held; };
 #define mutex_unlock(m)		((m)->held-- == 1 ? (void)0 : abort())
 #define mutex_lock_interruptible(m)	(mutex_lock(m), 0)
 struct completion { int done; };
-typedef struct { int counter; } atomic_t;
 typedef struct { int held; } spinlock_t;
 typedef struct { int nr; } wait_queue_head_t;
 typedef struct { int counter; } atomic_t;
@@ -71,6 +70,7 @@ struct dm_arg_set {
 
 #define bdev_nr_sectors(b)		((b)->sectors)
 #define bdev_physical_block_size(b)	((void)(b), 4096u)
+#define bdev_logical_block_size(b)	((void)(b), 512u)
 #define dm_table_get_mode(t)		((t)->mode)
 #define dm_table_device_name(t)		((void)(t), "fake")
 #define dm_per_bio_data(b, size)	((void *)(b))

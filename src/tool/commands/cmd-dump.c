@@ -35,6 +35,9 @@ static struct json_object *dump_entries(struct area *a)
 		add_u64(e, "valid", dmr_word_valid(w));
 		add_u64(e, "lost", dmr_word_lost(w));
 		add_u64(e, "generation", dmr_word_gen(w));
+		if (w & DMR_WORD_UNPROVEN)
+			json_object_object_add(e, "unproven",
+					       json_object_new_boolean(true));
 		json_object_array_add(list, e);
 	}
 	return list;
@@ -54,7 +57,7 @@ static struct json_object *dump_area(struct area *a)
 	add_u64(o, "sequence", sb->seq);
 	add_u64(o, "compat", sb->compat);
 	add_u64(o, "ro_compat", sb->ro_compat);
-	add_u64(o, "incompat", sb->incompat);
+	add_u64(o, "incompat", sb->incompat & ~DMR_INCOMPAT_STALE);
 	add_u64(o, "spare_start", sb->spare_start);
 	for (i = 0; i < sb->layout.nr_segments; i++)
 		json_object_array_add(seg,
@@ -163,8 +166,10 @@ static const char *parse_super(struct json_object *o, struct dmr_super *sb)
 	if (!get_u64(o, "ro_compat", U32_MAX, &v))
 		return "ro_compat";
 	sb->ro_compat = v;
-	if (!get_u64(o, "incompat", 0, &v))
+	if (!get_u64(o, "incompat", U32_MAX, &v) || (v & ~DMR_INCOMPAT_KNOWN))
 		return "incompat: features that this version does not know";
+	/* Both copies of the table are written: none of it is stale. */
+	sb->incompat = v & ~DMR_INCOMPAT_STALE;
 	if (!get_u64(o, "spare_start", INT64_MAX >> 9, &sb->spare_start))
 		return "spare_start";
 	if (!get_u64(o, "main_sectors", DMR_MAX_MAIN_BLOCKS * 8,
@@ -247,6 +252,12 @@ static const char *parse_entry(struct json_object *e, struct image *im)
 	if (state < 0)
 		return "an entry's state";
 	im->words[slot] = dmr_word(block, state, valid, lost, gen);
+	if (json_object_object_get_ex(e, "unproven", &x) &&
+	    json_object_get_boolean(x)) {
+		if (state != DMR_LIVE || !(sb->incompat & DMR_INCOMPAT_UNPROVEN))
+			return "an entry that is unproven";
+		im->words[slot] |= DMR_WORD_UNPROVEN;
+	}
 	return NULL;
 }
 
