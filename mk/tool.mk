@@ -88,6 +88,10 @@ $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
 $(TOOL)/copy: tests/tool/copy.c $(filter-out %/main.o,$(TOOL_ASAN_OBJ))
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
+MOVE_WRAP := $(foreach f,pread64 pwrite64 fdatasync,-Wl,--wrap=$(f))
+$(TOOL)/move: tests/tool/move.c $(filter-out %/main.o,$(TOOL_ASAN_OBJ))
+	$(CC) $(TOOL_CFLAGS) -g $(ASAN) $(MOVE_WRAP) -o $@ $^ -lcmocka $(TOOL_LIBS)
+
 # The tool without a kernel: see tests/tool/fake-dm.c.
 FAKE_WRAP := $(foreach f,dm_ready remap_list remap_get remap_message disk_learn disk_place,-Wl,--wrap=$(f))
 $(TOOL)/dmremap.fake: tests/tool/fake-dm.c $(TOOL_ASAN_OBJ)
@@ -98,9 +102,9 @@ $(TOOL)/killer.so: tests/tool/killer.c
 	$(CC) -Wall -Wextra -Werror -O1 -shared -fPIC -o $@ $< -ldl
 
 .PHONY: check-tool-unit check-tool check-tool-power
-check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/dmremap.asan $(TOOL)/dmremap.fake tool
+check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/move $(TOOL)/dmremap.asan $(TOOL)/dmremap.fake tool
 	@export LSAN_OPTIONS=suppressions=tests/tool/lsan; s=0; \
-	for t in unit copy; do $(TOOL)/$$t || s=$$?; done >$(TOOL)/unit.out 2>&1; cat $(TOOL)/unit.out; \
+	for t in unit copy move; do $(TOOL)/$$t || s=$$?; done >$(TOOL)/unit.out 2>&1; cat $(TOOL)/unit.out; \
 	p=$$(grep -c '^\[       OK \]' $(TOOL)/unit.out); f=$$(grep '^\[  FAILED  \] [a-z_]*$$' $(TOOL)/unit.out | sort -u | wc -l); \
 	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; \
 	tests/tool/property $(TOOL)/dmremap.asan >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
