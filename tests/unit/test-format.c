@@ -486,6 +486,7 @@ static void hostile_entries(void **state)
 	};
 	u8 block[DMR_BLOCK_SIZE], *p;
 	unsigned int i;
+	u32 reserved;
 	u64 n;
 
 	(void)state;
@@ -499,8 +500,8 @@ static void hostile_entries(void **state)
 		p[9] = entry[i].valid;
 		p[10] = entry[i].lost;
 		p[11] = entry[i].gen;
-		n = htole32(entry[i].reserved);
-		memcpy(p + 12, &n, 4);
+		reserved = htole32(entry[i].reserved);
+		memcpy(p + 12, &reserved, 4);
 		seal(block);
 		assert_int_equal(decode_table(block), entry[i].verdict);
 	}
