@@ -476,6 +476,8 @@ void dmr_engine_run(struct dmr_engine *e, struct list_head *reqs,
 	while (!list_empty(exams)) {
 		x = list_first_entry(exams, struct dmr_exam, list);
 		list_del(&x->list);
+		if (dmr_must_commit(e))
+			dmr_settle(e, &batch);
 		list_add_tail(&x->req->list, &batch);
 		e->main_retries += x->retries;
 		x->retries = 0;

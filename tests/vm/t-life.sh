@@ -149,7 +149,7 @@ t_main_pulled() {
 }
 
 # blocks are moved to the spare and back while they are written to and verified; a
-# write to a block ends its release, so it is asked for again
+# write to a block ends its release, so all are released only when it is quiet
 t_evacuate_under_load() {
 	local i storm
 	disk main 16
@@ -161,147 +161,7 @@ t_evacuate_under_load() {
 	for i in 1 2 3 4 5; do
 		ask remap 0 4096 >/dev/null
 		is known_bad=0
-		eventually 30 all_released
-		ask remap $((i * 512)) 1500 >/dev/null
-		ask release $((i * 256)) 3000 >/dev/null
-	done
-	ask remap 1000 2000 >/dev/null
-	kill $storm 2>/dev/null || true	# it may have ended
-	wait $storm || fail "$(cat storm.out)"
-	is propagated=0 low_water=11 mode=rw
-	at_least remappings 50
-	# A loaded table that never becomes active leaves all as it is.
-	dmsetup load remap --table "$(table 32768 /dev/mapper/ill /dev/spare 0)"
-	dmsetup clear remap
-	vmio verify "$R" 0 32768 model
-	dmsetup remove remap
-	remap /dev/mapper/ill /dev/spare
-	vmio verify "$R" 0 32768 model
-}
-
-# a reload by a table with another length, and back by linear
-t_reload_other() {
-	disk main 16
-	disk spare 8
-	vmio fill /dev/main 0 32768 1
-	bad main 1000-1007
-	LEN=16384 remap /dev/main /dev/spare
-	vmio write "$R" 1000 8 2
-	dmsetup load remap --table "$(table 32768 /dev/main /dev/spare 0)"
-	dmsetup resume remap
-	vmio check "$R" 1000 8 2
-	vmio check "$R" 20000 8 1
-	# To the spare of another main: refused, and the old table stays.
-	disk other 32
-	log_mark
-	dmsetup load remap --table "$(table 32768 /dev/other /dev/spare 0)" 2>/dev/null && fail "loaded"
-	logged "spare belongs to a main device of 32768 sectors"
-	dmsetup clear remap
-	vmio check "$R" 1000 8 2
-	# Left, the main device is as it is.
-	good main 1000-1007
-	ask release 0 32768 >/dev/null
-	dmsetup load remap --table "0 32768 linear /dev/main 0"
-	dmsetup resume remap
-	vmio check "$R" 1000 8 2
-}
-
-# removal during a storm of errors comes back soon
-t_removal_in_storm() {
-	local storm start
-	disk main 16
-	disk spare 4
-	vmio fill /dev/main 0 32768 1
-	bad main 64-32703
-	remap /dev/main /dev/spare 0 spare_length 256
-	vmio storm "$R" 64 32000 16 120 model errors >/dev/null 2>&1 &
-	storm=$!
-	eventually 20 writes_fail
-	start=$SECONDS
-	dmsetup remove --force --noflush remap || dmsetup wipe_table remap
-	kill $storm 2>/dev/null || true	# it may have ended
-	wait $storm || true
-	! dmsetup info remap >/dev/null 2>&1 || dmsetup remove --retry remap
-	[ $((SECONDS - start)) -lt 15 ] || fail "it took $((SECONDS - start)) s"
-	# Nothing is left over that would be in the way.
-	LEN=32768 remap /dev/main /dev/spare
-	is slots_free=0
-}
-writes_fail() { [ "$(field propagated)" -gt 50 ]; }
-
-# the spare is pulled under load: writes to good blocks and the administrator go
-# on; put back, it is served again, and no acknowledged write is lost
-t_spare_pulled() {
-	local storm
-	disk main 16
-	disk spare 8
-	vmio fill /dev/main 0 32768 1
-	layered ill /dev/main w:1000-1511 w:20000-20511
-	layered cable /dev/spare
-	remap /dev/mapper/ill /dev/mapper/cable
-	vmio fill "$R" 1000 256 1
-	vmio storm "$R" 0 24000 6 60 model errors >storm.out &
-	storm=$!
-	sleep 0.7
-	relayer cable /dev/spare rw:0-16383
-	eventually 10 is_failed
-	vmio write "$R" 30000 8 1 || fail "a healthy block cannot be written"
-	sleep 0.3
-	kill $storm 2>/dev/null || true	# it may have ended
-	wait $storm || fail "$(cat storm.out)"
-	vmio fill "$R" 30000 8 7
-	dmsetup remove remap
-	relayer cable /dev/spare
-	remap /dev/mapper/ill /dev/mapper/cable
-	is mode=rw
-	at_least remappings 32
-	# The model knows of each write whether it was acknowledged.
-	vmio check "$R" 30000 8 7
-	vmio verify "$R" 0 24000 model errors
-	vmio verify "$R" 0 24000 model
-}
-is_failed() { is mode=fail || is mode=ro; }
-
-# main is pulled as SCSI disks are, under load: no slot, and the module unloads
-t_main_pulled() {
-	local sd storm i
-	needs scsi_debug
-	modprobe sd_mod
-	modprobe scsi_debug dev_size_mb=16 delay=0 max_luns=1
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		sd=$(ls /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block 2>/dev/null) && break
-		sleep 0.2
-	done
-	disk spare 4
-	vmio fill "/dev/$sd" 0 32768 1
-	remap "/dev/$sd" /dev/spare
-	vmio storm "$R" 0 2048 4 60 model errors >storm.out &
-	storm=$!
-	sleep 0.5
-	echo 1 >"/sys/block/$sd/device/delete"
-	fails "" vmio write "$R" 5000 8 2
-	sleep 0.2
-	kill $storm 2>/dev/null || true	# it may have ended
-	wait $storm
-	[[ $(cat storm.out) != *failed=0* ]] || fail "no write failed: $(cat storm.out)"
-	is remappings=0 slots_used=0 known_bad=0
-	dmsetup remove remap
-}
-
-# blocks are moved to the spare and back while they are written to and verified
-t_evacuate_under_load() {
-	local i storm
-	disk main 16
-	disk spare 16
-	vmio fill /dev/main 0 32768 1
-	remap /dev/main /dev/spare
-	vmio storm "$R" 0 4096 8 120 model >storm.out &
-	storm=$!
-	for i in 1 2 3 4 5; do
-		ask remap 0 4096 >/dev/null
-		is remappings=512
 		ask release 0 4096 >/dev/null
-		is remappings=0
 		ask remap $((i * 512)) 1500 >/dev/null
 		ask release $((i * 256)) 3000 >/dev/null
 	done
@@ -311,6 +171,9 @@ t_evacuate_under_load() {
 	is propagated=0
 	dmsetup remove remap
 	remap /dev/main /dev/spare
+	vmio verify "$R" 0 4096 model
+	ask release 0 4096 >/dev/null
+	is remappings=0
 	vmio verify "$R" 0 4096 model
 }
 
@@ -349,4 +212,3 @@ t_again_and_again() {
 		vmio check "$R" $((1000 + i * 8)) 8 "$i"
 	done
 }
-all_released() { ask release 0 4096 >/dev/null && [ "$(field remappings)" = 0 ]; }
