@@ -47,7 +47,7 @@ t_restore_refuses() {
 	for c in '.version=2' '.format="x"' '.uuid="12"' '.entries[0].slot=99999999' '.entries[0].block=999999999' \
 		'.entries[0].valid=256' '.entries[0].lost=.entries[0].valid' '.entries[1].slot=.entries[0].slot' \
 		'.entries[0].state="odd"' '.segment_blocks=[]' '.segment_blocks=[3]' '.segment_blocks=[9007199254740993]' \
-		'.table_blocks_in_use=18' '.main_lbs=3' '.label="a b"' '.entries=7' '.sequence=-1' '.incompat=1' 'del(.counters)'; do
+		'.table_blocks_in_use=18' '.main_lbs=3' '.label="a b"' '.entries=7' '.sequence=-1' '.incompat=4' 'del(.counters)'; do
 		jq "$c" one.json >bad.json
 		refused 2 'nothing was changed' dmremap restore $M/lab-spare bad.json --yes
 	done
