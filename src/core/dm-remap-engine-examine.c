@@ -220,6 +220,8 @@ static bool write_rest(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 	}
 	if (!dmr_engine_wants(REQ_OP_WRITE, x->io[0].status))
 		req->status = x->io[0].status;
+	/* So much would be absorbed for it that main is asked anew whether it is alive. */
+	x->alive = false;
 	x->slow = false;
 	note_failure(x, x->io[0].ms);
 	return false;
