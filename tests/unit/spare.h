@@ -67,6 +67,22 @@ static inline void spare_free(struct spare *s)
 	ram_free(s->env);
 }
 
+static inline u64 live(u64 block)
+{
+	return dmr_word(block, DMR_LIVE, 0xff, 0, 0);
+}
+
+static inline int commit_one(struct spare *s, u32 slot, u64 word)
+{
+	dmr_store_stage(&s->store, slot, word);
+	return dmr_store_commit(&s->store);
+}
+
+static inline u64 copy_at(struct spare *s, unsigned int copy, u64 table)
+{
+	return dmr_layout_table(&s->store.sb.layout, copy, table);
+}
+
 /* Spoil a metadata block. */
 static inline void spare_spoil(struct spare *s, u64 block)
 {
