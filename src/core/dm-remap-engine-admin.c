@@ -56,6 +56,7 @@ static int to_spare(struct dmr_engine *e, u64 block, u64 nr, bool copy,
 	int r;
 
 	dmr_exam_start(x, NULL);
+	x->apart = true;
 	if (!dmr_main_alive(e, x))
 		return e->mode == DMR_MODE_RW ? -EIO : -EROFS;
 	dmr_env_lock(e->env);

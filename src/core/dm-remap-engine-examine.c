@@ -69,6 +69,20 @@ static struct dmr_piece *nth(const struct dmr_exam *x, u32 i)
 	return &x->piece[i];
 }
 
+/* How many are tried together: several only if they can be kept apart. */
+static u32 window_size(const struct dmr_exam *x)
+{
+	return x->apart && !x->slow ? DMR_WINDOW : 1;
+}
+
+/* Where a window from the @i-th on ends: those between are not tried beside others. */
+static u32 window_end(const struct dmr_exam *x, u32 i)
+{
+	u32 half = (x->nr + 1) / 2;
+
+	return x->apart && i < half ? half : x->nr;
+}
+
 static void *buf_of(const struct dmr_exam *x, const struct dmr_piece *p)
 {
 	return dmr_exam_buf(x, p - x->piece);
@@ -249,7 +263,7 @@ static void window_unlock(struct dmr_engine *e, bool alone)
  */
 static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 {
-	u32 max = x->slow ? 1 : DMR_WINDOW, nr = 0, k;
+	u32 max = window_size(x), end = window_end(x, i), nr = 0, k;
 	bool alone = window_lock(e, x);
 	unsigned int ticket = dmr_env_main_begin(e->env);
 	bool probe, any_ok = false, any_failed = false;
@@ -257,7 +271,7 @@ static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 	struct dmr_req *req = x->req;
 
 	dmr_env_lock(e->env);
-	for (; i < x->nr && nr < max; i++) {
+	for (; i < end && nr < max; i++) {
 		p = nth(x, i);
 		p->slot = dmr_find(e, p->block, &p->word);
 		if (!dmr_belongs_to_main(e, p))
@@ -403,14 +417,14 @@ static void examine_write(struct dmr_engine *e, struct dmr_exam *x)
  */
 static u32 read_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 {
-	u32 max = x->slow ? 1 : DMR_WINDOW, nr = 0, k, runs;
+	u32 max = window_size(x), end = window_end(x, i), nr = 0, k, runs;
 	bool alone = window_lock(e, x);
 	bool probe, any_ok = false, any_failed = false;
 	struct dmr_piece *asked[MAX_ASKED], *p;
 	struct dmr_req *req = x->req;
 
 	dmr_env_lock(e->env);
-	for (; i < x->nr; i++) {
+	for (; i < end; i++) {
 		struct dmr_io whole = {
 			.dev = DMR_MAIN,
 			.opf = REQ_OP_READ,
@@ -465,12 +479,13 @@ static u32 read_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 static void copy_blocks(struct dmr_engine *e, struct dmr_exam *x, bool patient)
 {
 	struct dmr_piece *asked[DMR_WINDOW], *p;
-	u32 i = 0, k, nr, max;
+	u32 i = 0, k, nr, max, end;
 	bool alone;
 
 	while (i < x->nr && !dmr_env_stopping(e->env) && (patient || !x->slow)) {
-		max = x->slow ? 1 : DMR_WINDOW;
-		for (nr = 0; i < x->nr && nr < max; i++) {
+		max = window_size(x);
+		end = window_end(x, i);
+		for (nr = 0; i < end && nr < max; i++) {
 			p = nth(x, i);
 			if (!p->failed || p->good)
 				continue;

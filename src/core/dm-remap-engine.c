@@ -573,19 +573,26 @@ static int settle_twins(struct dmr_engine *e, u32 slot, u64 word, u32 old,
 	return 0;
 }
 
-/* Does an entry share a sector of main between main and the slot? */
-static bool splits_sector(const struct dmr_engine *e, u64 word)
+/*
+ * Can an entry be served by whole sectors of main? None is shared between main and the
+ * slot; one of which a part is lost is lost, since the rest cannot be read alone.
+ */
+static bool fit_sectors(const struct dmr_engine *e, u64 *word)
 {
 	unsigned int i, unit = max(e->tuning.main_lbs >> 9, 1U);
-	u8 all = dmr_word_all(word), exist, mask;
+	u8 all = dmr_word_all(*word), valid = dmr_word_valid(*word), exist, mask;
 
-	exist = dmr_block_mask(e, dmr_word_block(word));
+	exist = dmr_block_mask(e, dmr_word_block(*word));
 	for (i = 0; i < DMR_BLOCK_SECTORS; i += unit) {
 		mask = dmr_sector_mask(i, unit) & exist;
 		if ((all & mask) && (all & mask) != mask)
-			return true;
+			return false;
+		if ((valid & mask) != mask)
+			valid &= ~mask;
 	}
-	return false;
+	if (valid != dmr_word_valid(*word))
+		*word = dmr_word_doubt(*word, dmr_word(0, DMR_LIVE, valid, 0, 0));
+	return true;
 }
 
 static int build_index(struct dmr_engine *e, struct dmr_why *why)
@@ -608,12 +615,14 @@ static int build_index(struct dmr_engine *e, struct dmr_why *why)
 			cond_resched();
 		if (dmr_word_state(word) != DMR_LIVE)
 			continue;
-		if (splits_sector(e, word)) {
+		if (!fit_sectors(e, &word)) {
 			snprintf(why->text, sizeof(why->text),
 				 "slot %u has some sectors of block %llu, and the main device now has sectors of %u bytes",
 				 slot, dmr_word_block(word), e->tuning.main_lbs);
 			return -EINVAL;
 		}
+		if (word != dmr_store_word(store, slot))
+			dmr_store_set(store, slot, word);
 		old = dmr_index_find(&e->index, dmr_word_block(word),
 				     &old_word);
 		if (old == DMR_NO_SLOT)

@@ -68,11 +68,18 @@ static void blame(u32 dev, u64 sector, u32 sectors)
 		excuse_all();
 }
 
-/* An I/O of one block alone has found the medium bad. */
-static void found_bad(u32 dev, u64 sector, u32 sectors)
+/* A retry, of one block alone, has found the medium bad. */
+static void found_bad(const struct flight *f)
 {
-	if (dev == DMR_MAIN && sector / 8 == (sector + sectors - 1) / 8)
-		W.cause[sector / 8] = 1;
+	if (f->by && f->dev == DMR_MAIN &&
+	    f->sector / 8 == (f->sector + f->sectors - 1) / 8)
+		W.cause[f->sector / 8] = 1;
+}
+
+void device_allow(const struct flight *f)
+{
+	blame(f->dev, f->sector, f->sectors);
+	found_bad(f);
 }
 
 static blk_status_t medium_status(void)
@@ -95,64 +102,121 @@ static blk_status_t other_status(void)
 	return s[pick(ARRAY_SIZE(s))];
 }
 
-static blk_status_t transient(u32 dev, bool read, u64 sector,
-			      u32 sectors)
+static blk_status_t transient(const struct flight *f)
 {
-	struct profile *f = &W.profile;
-	u32 rate = f->transient[!!dev][!read];
+	struct profile *p = &W.profile;
+	bool read = f->op == REQ_OP_READ;
+	u32 rate = p->transient[!!f->dev][!read];
+	struct disk *d = &W.disk[f->dev];
+	u8 bad;
 
-	if (dev && rate)
-		rate = rate * (is_meta(sector) ? f->meta_errors :
-			       100 - f->meta_errors) / 50;
+	if (f->dev && rate)
+		rate = rate * (is_meta(f->sector) ? p->meta_errors :
+			       100 - p->meta_errors) / 50;
 	if (!W.faults || !chance(rate))
 		return BLK_STS_OK;
-	blame(dev, sector, sectors);
-	if (chance(f->other_status)) {
+	blame(f->dev, f->sector, f->sectors);
+	if (chance(p->other_status)) {
 		W.any_main_odd = true;
 		return other_status();
 	}
-	if (chance(f->to_lasting))
-		W.disk[dev].bad[sector + pick(sectors)] |=
-			read ? BAD_READ : BAD_WRITE | (pick(2) ? BAD_READ : 0);
-	found_bad(dev, sector, sectors);
+	if (chance(p->to_lasting)) {
+		u32 at = f->sector + pick(f->sectors);
+
+		bad = read ? BAD_READ : BAD_WRITE | (pick(2) ? BAD_READ : 0);
+		disk_spoil(d, at, 1, bad);
+	}
+	found_bad(f);
 	return medium_status();
 }
 
-blk_status_t device_begin(u32 dev, bool read, u64 sector, u32 sectors)
+/* Part of a physical block is written, and the rest of it cannot be read. */
+static bool cannot_fill_up(const struct flight *f)
 {
-	struct disk *d = &W.disk[dev];
+	const struct disk *d = &W.disk[f->dev];
+	u64 end = f->sector + f->sectors, at;
+
+	for (at = round_down(f->sector, d->pbs); at < f->sector; at++)
+		if (d->bad[at] & BAD_READ)
+			return true;
+	for (at = end; at < min_t(u64, round_up(end, d->pbs), d->sectors); at++)
+		if (d->bad[at] & BAD_READ)
+			return true;
+	return false;
+}
+
+blk_status_t device_medium(const struct flight *f)
+{
+	bool read = f->op == REQ_OP_READ, fails = false;
 	u8 bad = read ? BAD_READ : BAD_WRITE;
+	u8 *at = W.disk[f->dev].bad + f->sector;
 	u32 i;
 
-	if (sector + sectors > d->sectors || !sectors)
+	for (i = 0; i < f->sectors; i++) {
+		fails |= at[i] & (bad | bad << 2);
+		if (fails)
+			at[i] &= ~(bad << 2);
+	}
+	if (!fails && (read || !cannot_fill_up(f)))
+		return transient(f);
+	blame(f->dev, f->sector, f->sectors);
+	found_bad(f);
+	return BLK_STS_MEDIUM;
+}
+
+/* Return: false if the device has no such sectors. */
+static bool check_range(const struct flight *f)
+{
+	const struct disk *d = &W.disk[f->dev];
+
+	if (f->sector + f->sectors > d->sectors || !f->sectors)
 		violation("%s of %s beyond its end: %llu+%u",
-			  read ? "read" : "write", d->name,
-			  (unsigned long long)sector, sectors);
+			  f->op == REQ_OP_READ ? "read" : "write", d->name,
+			  (unsigned long long)f->sector, f->sectors);
+	if (!((f->sector | f->sectors) % d->lbs))
+		return true;
+	/* The tool may ask for them. */
+	if (!f->by || !f->by->env)
+		violation("%s of %s, which has sectors of %u bytes: %llu+%u",
+			  f->op == REQ_OP_READ ? "read" : "write", d->name,
+			  d->lbs * 512, (unsigned long long)f->sector,
+			  f->sectors);
+	return false;
+}
+
+blk_status_t device_begin(struct flight *f)
+{
+	struct disk *d = &W.disk[f->dev];
+	blk_status_t status;
+	u32 i;
+
+	if (!check_range(f))
+		return BLK_STS_IOERR;
 	W.now++;
+	/* It was merged into one that has failed. */
+	if (f->fate->known)
+		return f->fate->status;
 	if (++W.ios >= W.crash_at)
 		device_crash();
 	if (d->dead) {
-		blame(dev, sector, sectors);
+		blame(f->dev, f->sector, f->sectors);
 		W.any_main_odd = true;
+		f->fate->slow = f->dev == DMR_MAIN && device_slow();
 		return BLK_STS_IOERR;
 	}
 	if (W.ios == W.fail_at) {
 		trace("this one fails");
-		for (i = 0; i < sectors; i++)
-			d->bad[sector + i] |= W.fail_for_good ?
-				BAD_READ | BAD_WRITE :
-				read ? BAD_READ_ONCE : BAD_WRITE_ONCE;
+		for (i = 0; i < f->sectors; i++)
+			d->bad[f->sector + i] |= W.fail_for_good ?
+				BAD_READ | BAD_WRITE : f->op == REQ_OP_READ ?
+				BAD_READ_ONCE : BAD_WRITE_ONCE;
 	}
-	for (i = 0; i < sectors; i++) {
-		if (d->bad[sector + i] & (bad | bad << 2)) {
-			for (; i < sectors; i++)
-				d->bad[sector + i] &= ~(bad << 2);
-			blame(dev, sector, sectors);
-			found_bad(dev, sector, sectors);
-			return BLK_STS_MEDIUM;
-		}
-	}
-	return transient(dev, read, sector, sectors);
+	status = device_medium(f);
+	if (W.profile.merge)
+		return device_merged(f, status);
+	f->fate->slow = status != BLK_STS_OK && f->dev == DMR_MAIN &&
+			device_slow();
+	return status;
 }
 
 bool device_slow(void)
@@ -229,9 +293,44 @@ void device_damage(void)
 	for (; n && sector < d->sectors; n--, sector++) {
 		if (!spare && pick(8) == 1)
 			continue;
-		d->bad[sector] |= bad;
+		disk_spoil(d, sector, 1, bad);
 		blame(spare, sector, 1);
 	}
+}
+
+/* Is copy @copy of a block of the slot table bad in part? */
+static bool is_bad_table(u32 copy, u32 table)
+{
+	u64 at = dmr_layout_table(&W.engine.store.sb.layout, copy, table) * 8;
+	u32 i;
+
+	for (i = 0; i < 8; i++)
+		if (W.disk[DMR_SPARE].bad[at + i] & (BAD_READ | BAD_WRITE))
+			return true;
+	return false;
+}
+
+void device_damage_tables(void)
+{
+	const struct dmr_super *sb = &W.engine.store.sb;
+	u32 table, copy;
+	u8 bad;
+
+	for (table = 0; table < sb->hwm; table++) {
+		if (pick(2))
+			continue;
+		/* Mostly so that each of them has a good copy. */
+		copy = pick(2);
+		if (is_bad_table(!copy, table) && pick(16))
+			copy = !copy;
+		bad = BAD_WRITE | (pick(4) ? BAD_READ : 0);
+		trace("damage: copy %u of table block %u becomes %s", copy,
+		      table, bad & BAD_READ ? "unusable" : "unwritable");
+		disk_spoil(&W.disk[DMR_SPARE],
+			   dmr_layout_table(&sb->layout, copy, table) * 8 +
+			   pick(8), 1, bad);
+	}
+	W.any_spare_fault = W.any_meta_fault = true;
 }
 
 /*--------------------------------------------------------------------
@@ -286,10 +385,31 @@ static void trace_io(struct dmr_env *env, const struct dmr_io *io)
 	      " (slot)");
 }
 
-static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
+bool device_flight(struct fiber *by, u32 i, struct flight *f)
 {
+	const struct dmr_io *io = &by->ios[i];
+
+	*f = (struct flight) {
+		.dev = disk_of(by->env, io->dev),
+		.op = io->opf & REQ_OP_MASK,
+		.fua = io->opf & REQ_FUA,
+		.sector = io->sector,
+		.sectors = io->sectors,
+		.by = by,
+		.retry = io->req,
+		.fate = &by->fate[i],
+	};
+	return !held(by->env, io) && !(io->opf & REQ_PREFLUSH);
+}
+
+/* The @nr-th I/O of @me. */
+static void exec_io(struct fiber *me, u32 nr, u64 flush_seq)
+{
+	struct dmr_env *env = me->env;
+	struct dmr_io *io = &me->ios[nr];
 	u32 i, dev = disk_of(env, io->dev);
 	struct disk *d = &W.disk[dev];
+	struct flight f;
 	bool read = (io->opf & REQ_OP_MASK) == REQ_OP_READ;
 	bool fua = io->opf & REQ_FUA;
 	u32 errors = dmr_env_flush_errors(env, io->dev);
@@ -309,10 +429,9 @@ static void exec_io(struct dmr_env *env, struct dmr_io *io, u64 flush_seq)
 			return;
 		io->opf &= ~REQ_PREFLUSH;	/* see tear() */
 	}
-	io->status = device_begin(dev, read, io->sector, io->sectors);
-	io->ms = 0;
-	if (io->status != BLK_STS_OK && dev == DMR_MAIN && device_slow())
-		io->ms = DMR_SLOW_MS + 300;
+	device_flight(me, nr, &f);
+	io->status = device_begin(&f);
+	io->ms = f.fate->slow ? DMR_SLOW_MS + 300 : 0;
 	if (dev == DMR_SPARE && is_meta(io->sector) &&
 	    io->status != BLK_STS_OK) {
 		W.meta_unread += read;
@@ -364,6 +483,7 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 	if (ios[0].dev == DMR_MAIN && world_has_lock())
 		violation("I/O to main under the mutex");
 	memset(me->done, 0, nr);
+	memset(me->fate, 0, nr * sizeof(me->fate[0]));
 	me->env = env;
 	me->ios = ios;
 	me->nr_ios = nr;
@@ -378,7 +498,7 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 		for (i = 0; me->done[i] || n; i++)
 			n -= !me->done[i];
 		opf = ios[i].opf;
-		exec_io(env, &ios[i], seq);
+		exec_io(me, i, seq);
 		ios[i].opf = opf;
 		me->done[i] = true;
 		left--;

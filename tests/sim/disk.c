@@ -54,6 +54,7 @@ void disk_init(struct disk *d, const char *name, u32 sectors, u8 fill)
 	}
 	d->nr_dirty = 0;
 	d->fua = true;
+	d->lbs = d->pbs = 1;
 	d->name = name;
 	d->sectors = sectors;
 	d->seq = 0;
@@ -62,6 +63,15 @@ void disk_init(struct disk *d, const char *name, u32 sectors, u8 fill)
 	memset(d->stable, fill, sectors * 512UL);
 	memset(d->cur, fill, sectors * 512UL);
 	memset(d->bad, 0, sectors);
+}
+
+void disk_spoil(struct disk *d, u32 sector, u32 n, u8 bad)
+{
+	u32 at = round_down(sector, d->pbs);
+	u32 end = min(round_up(sector + n, d->pbs), d->sectors);
+
+	for (; at < end; at++)
+		d->bad[at] |= bad;
 }
 
 void disk_write(struct disk *d, u32 sector, const u8 *data, bool fua)

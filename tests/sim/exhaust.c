@@ -234,6 +234,27 @@ static void twin(u32 slot)
 		dmr_store_forget_staged(store);
 }
 
+/* The devices are there again, with sectors of so many bytes. */
+static void other_sectors(u32 main, u32 spare, bool serves)
+{
+	u64 before = W.refused;
+
+	sectors_set(main / 512, spare / 512);
+	reload();
+	if (!C.fail && W.loaded && (W.refused == before) != serves)
+		violation("main with sectors of %u bytes, the spare with %u: it should %sbe served",
+			  main, spare, serves ? "" : "not ");
+}
+
+static void dies(struct disk *d)
+{
+	d->dead = d->gone = true;
+	W.any_main_odd = true;
+	if (d == &W.disk[DMR_SPARE])
+		W.any_spare_fault = W.any_meta_fault = W.script_meta_fault = true;
+	trace("%s dies", d->name);
+}
+
 static char when_line[NR_WHEN][10][100], after[10][100];
 static u32 nr_when[NR_WHEN], nr_after;
 static bool wanted[NR_WHEN];
@@ -277,7 +298,7 @@ void script_run(void)
 static int when_of(const char *word)
 {
 	static const char * const name[NR_WHEN] = {
-		"drained", "retrying", "retried",
+		"drained", "counted", "retrying", "retried",
 	};
 	int w;
 
@@ -350,6 +371,18 @@ static void run_line(const char *text)
 		sscanf(text, "%*s %19s %19s", what, how);
 		W.flush_fails[!strcmp(what, "spare")] = true;
 		W.loses = *how ? LOSE_LATER : LOSE_NOW;
+	} else if (!strcmp(word, "merge")) {
+		W.profile.merge = MERGE_CALLERS;
+	} else if (!strcmp(word, "merge_below")) {
+		W.profile.merge = MERGE_BELOW;
+	} else if (!strcmp(word, "sectors") || !strcmp(word, "refused_sectors")) {
+		sscanf(text, "%*s %llu %llu", &a, &b);
+		other_sectors(a, b, word[0] == 's');
+	} else if (!strcmp(word, "dies")) {
+		sscanf(text, "%*s %19s", what);
+		dies(&W.disk[!strcmp(what, "spare")]);
+	} else if (!strcmp(word, "format")) {
+		;			/* see run_script() */
 	} else if (!strcmp(word, "no_memory")) {
 		W.script_no_memory = true;
 	} else if (!strcmp(word, "memory")) {
@@ -429,6 +462,7 @@ static u64 run_script(const u32 *list, u32 nr)
 	volatile u64 first, ios = 0;
 	volatile u32 i;
 	unsigned int a, b;
+	char named[10] = "";
 
 	runs++;
 	choices_from_list(list, nr);
@@ -443,6 +477,11 @@ static u64 run_script(const u32 *list, u32 nr)
 	W.age = W.spare_blocks > 60 ? 40 : 0;
 	W.area.area_blocks = W.spare_blocks;
 	W.spare_blocks = b;
+	if (sscanf(line[2], " format %u %u %9s", &a, &b, named) >= 2) {
+		W.lbs[DMR_MAIN] = a / 512;
+		W.lbs[DMR_SPARE] = b / 512;
+		W.named = !strcmp(named, "named");
+	}
 	format_and_load();
 	W.area.area_blocks = 0;
 	first = W.ios;

@@ -11,8 +11,6 @@ extern bool exhaust_fast;	/* fewer patterns, one crash */
 extern bool exhaust_stop;	/* at the first failure */
 extern u32 *choice_max;		/* of how many each choice was one */
 
-void power_off(void);
-void reload(void);
 void *shared_notes(void);
 u32 shared_list(u32 **list);
 void exhaust_note(void *notes);

@@ -16,6 +16,16 @@ enum fiber_kind { FIBER_BATCH, FIBER_ADMIN, FIBER_EXAM };
 #define NR_EXAM_FIBERS	3
 #define NR_FIBERS	(FIBER_EXAM + NR_EXAM_FIBERS)
 
+/* How an I/O ends that is decided together with others: see merge.c. */
+struct fate {
+	bool known;		/* it fails, with what it was merged with */
+	bool own;		/* it would fail alone */
+	bool slow;		/* main takes DMR_SLOW_MS or longer to fail it */
+	blk_status_t status;
+};
+
+#define MAX_IOS		(2 * DMR_EXAM_BLOCKS + 64)
+
 struct fiber {
 	bool alive;
 	bool paused;		/* goes on only when nobody else can */
@@ -32,7 +42,8 @@ struct fiber {
 	struct dmr_env *env;
 	struct dmr_io *ios;
 	u32 nr_ios;
-	bool done[2 * DMR_EXAM_BLOCKS + 64];
+	bool done[MAX_IOS];
+	struct fate fate[MAX_IOS];
 };
 
 /* [NR_FIBERS] stands for whoever is no fiber: loading, formatting, the tool. */

@@ -29,7 +29,7 @@ struct worker {
 	u64 seed;		/* in work, or done when >= end */
 	u64 done;
 	u64 crashes, reloads, absorbed, rescued, replaced, reads, errors;
-	u64 refused;
+	u64 refused, other_sectors, stale_both, stale_more;
 	pid_t pid;
 };
 
@@ -102,6 +102,9 @@ static void work(struct worker *w, u64 step, u64 end, double until)
 		w->reads += W.reads_ok;
 		w->errors += W.errors;
 		w->refused += W.refused;
+		w->other_sectors += W.other_sectors;
+		w->stale_both += W.stale_both;
+		w->stale_more += W.stale_more;
 	}
 	w->seed = end;
 	alarm(0);
@@ -334,6 +337,9 @@ static int random_runs(u64 seed, u64 n, double limit, u32 jobs, bool no_shrink)
 		sum.reads += S->worker[i].reads;
 		sum.errors += S->worker[i].errors;
 		sum.refused += S->worker[i].refused;
+		sum.other_sectors += S->worker[i].other_sectors;
+		sum.stale_both += S->worker[i].stale_both;
+		sum.stale_more += S->worker[i].stale_more;
 	}
 	printf("sim: %llu schedules in %.1f s, %.0f/s: %llu power cuts, %llu reloads, %llu blocks absorbed, %llu rescued, %llu slots replaced, %llu reads compared, %llu errors passed on, %llu spares refused\n",
 	       (unsigned long long)sum.done, seconds() - start,
@@ -344,6 +350,10 @@ static int random_runs(u64 seed, u64 n, double limit, u32 jobs, bool no_shrink)
 	       (unsigned long long)sum.replaced,
 	       (unsigned long long)sum.reads, (unsigned long long)sum.errors,
 	       (unsigned long long)sum.refused);
+	printf("sim: %llu activations with other sectors than before; %llu with several stale table blocks in each copy, %llu of them with more than the one before\n",
+	       (unsigned long long)sum.other_sectors,
+	       (unsigned long long)sum.stale_both,
+	       (unsigned long long)sum.stale_more);
 	printf("sim: %llu lives, %u violations\n", (unsigned long long)sum.done,
 	       failed);
 	return failed ? 1 : 0;

@@ -170,6 +170,8 @@ static void change_spare(void)
 	W.disk[DMR_SPARE].name = "spare";
 	W.disk[NEW_SPARE].name = "other spare";
 	swap(W.area, new_area);
+	W.served[DMR_SPARE] = W.disk[DMR_SPARE].lbs;
+	W.pbs[DMR_SPARE] = W.disk[DMR_SPARE].pbs;
 	swap(W.spare_blocks, new_blocks);
 	swap(W.first_area, new_first_area);
 	swap(W.min_area, new_min_area);
@@ -222,10 +224,13 @@ void replace_spare(void)
 	if (pick(3) == 1)
 		W.crash_at = W.ios + 1 + pick(200);
 	disk_init(&W.disk[NEW_SPARE], "new spare", blocks * 8, 0xcc);
+	W.disk[NEW_SPARE].lbs = pick(2) ? 1 : W.disk[DMR_MAIN].lbs;
+	W.disk[NEW_SPARE].pbs = max(W.disk[NEW_SPARE].lbs, 1U << pick(8));
 	new_env = (struct dmr_env) { .fd = NEW_SPARE };
 	new_area = W.area;
 	new_area.avail_blocks = blocks;
 	new_area.area_blocks = 0;
+	new_area.spare_lbs = W.disk[NEW_SPARE].lbs * 512;
 	new_blocks = new_first_area = new_min_area = blocks;
 	new_active = false;
 	W.new_fault = false;

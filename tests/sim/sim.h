@@ -56,6 +56,7 @@ struct version {
 struct disk {
 	const char *name;
 	u32 sectors;
+	u32 lbs, pbs;			/* logical and physical block, in sectors */
 	u8 *stable;			/* what a power cut leaves for sure */
 	u8 *cur;			/* what a read returns */
 	u8 *bad;
@@ -70,6 +71,8 @@ struct disk {
 };
 
 void disk_init(struct disk *d, const char *name, u32 sectors, u8 fill);
+/* Sectors go bad, with all of their physical blocks. */
+void disk_spoil(struct disk *d, u32 sector, u32 n, u8 bad);
 void disk_write(struct disk *d, u32 sector, const u8 *data, bool fua);
 /* What was written up to @seq becomes stable. */
 void disk_flush(struct disk *d, u64 seq);
@@ -134,16 +137,23 @@ struct uio {
 	u64 res[MAX_UIO_SECTORS];
 };
 
+enum merge {
+	MERGE_NOTHING,
+	MERGE_CALLERS,		/* by the block layer, which knows REQ_NOMERGE */
+	MERGE_BELOW,		/* whatever is in flight */
+};
+
 struct profile {
 	u32 transient[2][2];	/* permille, by device and op (0 read, 1 write) */
 	u32 flush_error;	/* permille */
 	bool fua[2];		/* the devices have it */
-	bool merge;		/* adjacent I/Os in flight fail together */
+	enum merge merge;	/* adjacent I/Os in flight fail together */
 	u32 to_lasting;		/* permille of transient ones that stay */
 	u32 other_status;	/* permille of errors not about the medium */
 	u32 meta_errors;	/* percent of the spare's errors, in metadata */
 	bool damage_main;
 	bool damage_spare;
+	bool damage_tables;	/* blocks of the slot table, of both copies */
 	bool death;
 	u32 no_memory;		/* permille of allocations */
 	bool concurrent;
@@ -180,9 +190,13 @@ struct world {
 	/* What the last load has read and made the same, and what was written since. */
 	u64 table_seq[DMR_NR_COPIES][MAX_SPARE_BLOCKS], young_seq;
 	bool seqs_unknown;
-	bool tuning_lbs8;	/* main has 4 KiB blocks */
+	u32 lbs[2], pbs[2];	/* logical and physical blocks at format, in sectors */
+	bool named;		/* main has an identity */
+	u32 served[2];		/* logical blocks at the last activation */
 	bool locked;		/* somebody holds the engine's mutex */
 	bool stopping;		/* the device is being suspended */
+	bool wrong_sectors;	/* why the last activation was refused */
+	bool check_spare;	/* the next batch is to, see dmr_engine_check_spare() */
 	bool all_slow;		/* the script says so */
 	u64 stamp;		/* counts what is mapped, and drains */
 	u8 unproven_ok;		/* main has been slow to fail */
@@ -229,6 +243,10 @@ struct world {
 	u64 absorbed, rescued, replaced, crashes, reloads, reads_ok, errors;
 	u64 refused;
 	u64 returned, pairings, replaced_spares;
+	u64 other_sectors;	/* activations with other sectors than before */
+	u32 stale_before;
+	u64 stale_both;		/* loads with several stale blocks in each copy */
+	u64 stale_more;		/* ... and with more of them than at the load before */
 };
 
 extern struct world W;
@@ -261,15 +279,33 @@ void check_causes(void);
 /* Whatever a request waits for may fail from now on, and rightly so. */
 void excuse_all(void);
 
-/* run.c */
-void run_random(void);
+/* load.c */
 int load(void);
 int load_this(void);			/* not any other one that is there */
 bool no_memory(void);
-void admin(void);
+void power_off(void);
+void reload(void);
+void suspend_and_resume(void);
+bool some_disk_dead(void);
 void crash_and_recover(bool may_crash_again);
 void verify_all(bool after_crash);
+
+/* run.c */
+void run_random(void);
+void admin(void);
 void format_and_load(void);
+
+/* sectors.c */
+/* The devices have sectors as at format. */
+void sectors_init(void);
+/* From the next activation on, main and spare have blocks of so many sectors. */
+void sectors_set(u32 main, u32 spare);
+/* ... as at the last activation. */
+void sectors_back(void);
+/* A device may have come back with other sectors than before. */
+void sectors_change(void);
+/* An activation has ended with @r: check that. Return: it was refused for its sectors. */
+bool sectors_check(int r, const struct dmr_super *sb);
 
 /* replace.c */
 void replace_spare(void);
@@ -283,6 +319,7 @@ u32 read_list(const char *path, u32 *list);
 /* What the script wants to happen ... */
 enum script_when {
 	WHEN_DRAINED,		/* ... once the engine has drained */
+	WHEN_COUNTED,		/* ... before a retry counts as in flight */
 	WHEN_RETRYING,		/* ... while a retry is on its way to main */
 	WHEN_RETRIED,		/* ... when it is known what main says */
 	NR_WHEN,
