@@ -165,3 +165,15 @@ mutant nowait-is-passed-on kernel/dm-remap-target.c \
 mutant unsupported-is-a-failure kernel/dm-remap-target.c \
 	's/if \(!is_failure\(bio, error\)\)/if (0 \&\& is_failure(bio, error))/' \
 	decision/unsupported
+
+mutant owed-ends-with-the-table kernel/dm-remap-target.c \
+	's/dmr_registry_inherit\(&t->claim\);//' \
+	dying/owed_after_a_reload
+
+mutant area-divides-physical-blocks kernel/dm-remap-target.c \
+	's/\(t->claim.start & \(spare_unit\(t\) - 1\)\)/0/' \
+	table/spare_alignment
+
+mutant alignment-of-an-old-area kernel/dm-remap-target.c \
+	's/start = round_up\(base \+ start, spare_unit\(t\)\) - base;//' \
+	table/spare_alignment

@@ -279,6 +279,35 @@ t_lost_by_a_release() {
 	vmio flush "$R"
 }
 
+# a table that is loaded and resumed between takes over what is owed
+t_owed_after_a_reload() {
+	local dev
+	slow main 16 write_cache=1
+	slow spare 16 write_cache=1
+	vmio fill /dev/main 0 1024 1
+	remap /dev/main /dev/spare
+	slow_bad main writes +800-807
+	vmio write "$R" 800 8 2
+	vmio flush "$R"
+	slow_bad main writes -800-807
+	# Of main, on behalf of a release; of the spare, on behalf of a commit.
+	for dev in main spare; do
+		slow_set $dev fail_flushes=1
+		if [ $dev = main ]; then
+			ask release 800 8 >told 2>&1 || note "release: $(cat told)"
+		else
+			ask mark_bad 400 8 >/dev/null
+			ask remap 80 8 >told 2>&1 || note "remap: $(cat told)"
+		fi
+		same 0 "$(slow_get $dev fail_flushes)" "flushes of $dev that were to fail"
+		dmsetup load remap --table "$(table 32768 /dev/main /dev/spare 0)"
+		dmsetup suspend remap
+		dmsetup resume remap
+		io_error vmio flush "$R"
+		vmio flush "$R"
+	done
+}
+
 # the flush before a commit fails: what was written to the slot is lost; so the data is
 # written again, or the caller gets an error
 t_lost_by_a_commit() {

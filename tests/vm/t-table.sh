@@ -166,6 +166,14 @@ t_spare_alignment() {
 	same 0 "$(cat /sys/block/dm-0/alignment_offset)" "alignment offset"
 	dmsetup remove remap
 	delpart "/dev/$sd" 1
+	# An old area, which was made on another disk.
+	disk other 16
+	remap /dev/main /dev/other 63
+	dmsetup remove remap
+	dd if=/dev/other of="/dev/$sd" bs=1M count=16 oflag=direct status=none
+	remap /dev/main "/dev/$sd" 63
+	same 0 "$(cat /sys/block/dm-0/alignment_offset)" "alignment offset"
+	dmsetup remove remap
 }
 
 # a table that was loaded before the area grew claims all of it
