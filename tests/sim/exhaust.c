@@ -248,7 +248,7 @@ static void other_sectors(u32 main, u32 spare, bool serves)
 
 static void dies(struct disk *d)
 {
-	d->dead = d->gone = true;
+	d->dead = true;
 	W.any_main_odd = true;
 	if (d == &W.disk[DMR_SPARE])
 		W.any_spare_fault = W.any_meta_fault = W.script_meta_fault = true;

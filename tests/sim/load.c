@@ -131,6 +131,28 @@ static void check_refused_table(const struct dmr_super *sb, const char *why)
 	}
 }
 
+/* Can really none of the superblocks be found that a probe looks at? */
+static void check_refused_super(const char *why)
+{
+	u64 len = W.area.area_blocks ?: W.area.avail_blocks;
+	const u64 at[] = { 0, dmr_layout_middle(len), len - 1 };
+	struct dmr_super *sb = calloc(1, sizeof(*sb));
+	unsigned int i, k, bad;
+
+	for (i = 0; i < ARRAY_SIZE(at) && strstr(why, "superblock") && !W.have_new; i++) {
+		bad = W.unread[at[i]];
+		for (k = 0; k < 8; k++)
+			bad |= W.disk[DMR_SPARE].bad[at[i] * 8 + k] & BAD_READ;
+		if (!bad && !W.disk[DMR_SPARE].dead &&
+		    dmr_super_decode(sb, -1, W.disk[DMR_SPARE].cur +
+				     at[i] * DMR_BLOCK_SIZE) == DMR_OK &&
+		    !memcmp(sb->uuid, W.uuid, sizeof(W.uuid)))
+			violation("the spare is refused, but the superblock in block %llu is good",
+				  ULLA(at[i]));
+	}
+	free(sb);
+}
+
 /*
  * Entries whose commit did not end are made the same in both copies, or what differs
  * can't be read. When a copy cannot be read and nothing can be written, neither is
@@ -161,6 +183,7 @@ static int activate(void)
 		trace("refused: %d %s", r, why.text);
 		W.refused++;
 		check_refused_table(sb, why.text);
+		check_refused_super(why.text);
 		W.wrong_sectors = sectors_check(r, sb);
 		sim_free(sb);
 		world_engine_exit();
