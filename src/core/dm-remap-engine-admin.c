@@ -105,9 +105,15 @@ int dmr_engine_mark_bad(struct dmr_engine *e, u64 block, u64 nr,
 static blk_status_t main_io(struct dmr_engine *e, struct dmr_piece *p,
 			    blk_opf_t opf, u8 mask, void *buf)
 {
-	return dmr_masked_io(e, DMR_MAIN, opf,
-			     p->block << DMR_BLOCK_SECTOR_SHIFT, mask, buf,
-			     NULL);
+	blk_status_t status;
+
+	/* Not beside a retry. */
+	dmr_env_retry_lock(e->env);
+	status = dmr_masked_io(e, DMR_MAIN, opf,
+			       p->block << DMR_BLOCK_SECTOR_SHIFT, mask, buf,
+			       NULL);
+	dmr_env_retry_unlock(e->env);
+	return status;
 }
 
 /*

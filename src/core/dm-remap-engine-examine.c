@@ -97,6 +97,25 @@ static void note_failure(struct dmr_exam *x, u32 ms)
 	x->slow_ms += ms;
 }
 
+/*
+ * While errors are quick, nothing of ours is beside a retry. Return: whether it was locked,
+ * for window_unlock().
+ */
+static bool window_lock(struct dmr_engine *e, const struct dmr_exam *x)
+{
+	bool alone = !x->slow;
+
+	if (alone)
+		dmr_env_retry_lock(e->env);
+	return alone;
+}
+
+static void window_unlock(struct dmr_engine *e, bool alone)
+{
+	if (alone)
+		dmr_env_retry_unlock(e->env);
+}
+
 /*--------------------------------------------------------------------
  * Is main alive?
  *
@@ -145,6 +164,7 @@ static bool main_answers(struct dmr_engine *e, struct dmr_exam *x)
 	u64 block[] = { good_block(e), 0, last / 2, last };
 	struct dmr_io io;
 	unsigned int i;
+	bool alone;
 
 	if (!dmr_env_present(e->env, DMR_MAIN))
 		return false;
@@ -152,7 +172,9 @@ static bool main_answers(struct dmr_engine *e, struct dmr_exam *x)
 		if (i == 1 && !block[0])
 			continue;
 		io = probe_io(e, x, block[i]);
+		alone = window_lock(e, x);
 		dmr_env_io(e->env, &io, 1);
+		window_unlock(e, alone);
 		x->alive = io.status == BLK_STS_OK;
 	}
 	return x->alive;
@@ -239,22 +261,6 @@ static bool write_rest(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 	x->slow = false;
 	note_failure(x, x->io[0].ms);
 	return false;
-}
-
-/* Return: whether it was locked, for window_unlock(). */
-static bool window_lock(struct dmr_engine *e, const struct dmr_exam *x)
-{
-	bool alone = !x->slow;
-
-	if (alone)
-		dmr_env_retry_lock(e->env);
-	return alone;
-}
-
-static void window_unlock(struct dmr_engine *e, bool alone)
-{
-	if (alone)
-		dmr_env_retry_unlock(e->env);
 }
 
 /*
@@ -516,6 +522,7 @@ static void copy_sectors(struct dmr_engine *e, struct dmr_exam *x, u32 i,
 	unsigned int k, step = max(e->tuning.main_pbs / 512, 1U);
 	struct dmr_piece *p = &x->piece[i];
 	blk_status_t status;
+	bool alone;
 	u32 ms = 0;
 	u8 mask;
 
@@ -530,9 +537,11 @@ static void copy_sectors(struct dmr_engine *e, struct dmr_exam *x, u32 i,
 		       ~dmr_word_all(p->word);
 		if (!mask)
 			continue;
+		alone = window_lock(e, x);
 		status = dmr_masked_io(e, DMR_MAIN, REQ_OP_READ,
 				       p->block << DMR_BLOCK_SECTOR_SHIFT, mask,
 				       dmr_exam_buf(x, i), &ms);
+		window_unlock(e, alone);
 		if (status == BLK_STS_OK)
 			p->good |= mask;
 		else

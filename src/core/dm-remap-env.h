@@ -172,9 +172,9 @@ void dmr_env_lock(struct dmr_env *env);
 void dmr_env_unlock(struct dmr_env *env);
 
 /*
- * Only one at a time is between these two. For retries while main's errors are quick:
- * what adjoins and is in flight together may be merged below, and fails together. Taken
- * before all others. Context: may sleep, as long as one window of retries takes.
+ * Only one at a time is between these two. For all I/O to main while its errors are
+ * quick: what adjoins and is in flight together may be merged below, and fails together.
+ * Taken before all others. Context: may sleep, as long as one window of retries takes.
  */
 void dmr_env_retry_lock(struct dmr_env *env);
 void dmr_env_retry_unlock(struct dmr_env *env);

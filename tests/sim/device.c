@@ -396,7 +396,6 @@ bool device_flight(struct fiber *by, u32 i, struct flight *f)
 		.sector = io->sector,
 		.sectors = io->sectors,
 		.by = by,
-		.retry = io->req,
 		.fate = &by->fate[i],
 	};
 	return !held(by->env, io) && !(io->opf & REQ_PREFLUSH);

@@ -15,7 +15,6 @@ struct flight {
 	u64 sector;
 	u32 sectors;
 	struct fiber *by;	/* of the engine, or of nobody in particular; NULL: a caller's */
-	bool retry;		/* it is a retry of a caller's */
 	struct fate *fate;
 };
 

@@ -7,8 +7,8 @@
  * failure of what was merged says nothing about most of it, and the fault is that of one.
  *
  * What may be remapped for its neighbour's sake? A block whose retry was merged *below*
- * the block layer, and not with another retry while errors are quick: the engine has no
- * two of those in flight that adjoin.
+ * the block layer, and with something that is not the engine's, or is while errors are
+ * slow: while they are quick, the engine has no two I/Os in flight that adjoin.
  */
 #include "sim.h"
 #include "device.h"
@@ -70,11 +70,11 @@ static u32 collect(const struct flight *me, struct flight *with)
 	return nr;
 }
 
-/* Is this one of two retries that the engine must not have in flight together? */
+/* Are these two that the engine must not have in flight together? */
 static bool apart(const struct flight *a, const struct flight *b, bool slow)
 {
-	return a->by && b->by && a->retry && b->retry && !slow &&
-	       !work_is_slow(a->by) && !work_is_slow(b->by);
+	return a->by && b->by && !slow && !work_is_slow(a->by) &&
+	       !work_is_slow(b->by);
 }
 
 /* @f has failed, since one of @group is bad. */
