@@ -2,14 +2,14 @@
 #
 # mk/tool.mk: the tool dmremap.
 #
-#   make tool                      build/tool/dmremap, its man page and completions
+#   make tool                      build/tool/dmremap, its man pages and completions
 #   make install-tool [DESTDIR=...]  install them, with the systemd units and the alert rules
 #   make check-tool [KVER=...]     the tool's tests: unit tests, and all commands in a VM
 #   make check-tool-power [KVER=...]  the VM is killed while replace, detach, ... are at work
 
 TOOL := $(BUILD)/tool
 TOOL_SRC := $(sort $(wildcard src/tool/*.c src/tool/*/*.c)) $(STORE_SRC) src/user/kernel-shim.c
-TOOL_PKGS := devmapper blkid libudev json-c ncursesw cairo libpng
+TOOL_PKGS := devmapper blkid mount smartcols libsystemd libudev json-c ncursesw cairo libpng
 # Texts for people are cut where they are too long.
 TOOL_CFLAGS = $(USER_CFLAGS) -Wno-format-truncation -Isrc/tool -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	      $(shell pkg-config --cflags $(TOOL_PKGS))
@@ -18,8 +18,11 @@ TOOL_OBJ = $(patsubst src/%.c,$(TOOL)/obj/%.o,$(TOOL_SRC))
 TOOL_ASAN_OBJ = $(patsubst src/%.c,$(TOOL)/asan/%.o,$(TOOL_SRC))
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 
+TOOL_COMMANDS := $(shell sed -n 's/^COMMAND(cmd_\(.*\))$$/\1/p' src/tool/commands/commands.def)
+TOOL_MAN := $(TOOL)/dmremap.8 $(TOOL_COMMANDS:%=$(TOOL)/dmremap-%.8)
+
 .PHONY: tool tool-asan
-tool: $(TOOL)/dmremap $(TOOL)/dmremap-boot $(TOOL)/dmremap.8 $(TOOL)/dmremap.bash $(TOOL)/_dmremap
+tool: $(TOOL)/dmremap $(TOOL)/dmremap-boot $(TOOL_MAN) $(TOOL)/dmremap.bash $(TOOL)/_dmremap
 tool-asan: $(TOOL)/dmremap.asan
 
 $(TOOL)/obj/%.o: src/%.c
@@ -35,22 +38,24 @@ $(TOOL)/obj/tool/draw/html.o $(TOOL)/asan/tool/draw/html.o: src/tool/draw/page.h
 $(TOOL)/dmremap: $(TOOL_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $^ $(TOOL_LIBS) && mv $@.new $@
 
-# For the initramfs: without what draws, and the libraries for that.
-TOOL_BOOT_OBJ = $(TOOL)/obj/tool/main-boot.o $(filter-out %/main.o %/cmd-map.o %/cmd-watch.o $(TOOL)/obj/tool/draw/%,$(TOOL_OBJ))
-TOOL_BOOT_LIBS = $(shell pkg-config --libs devmapper blkid libudev json-c)
-
+# For the initramfs: with what the commands of boot.def need, and no other library.
 $(TOOL)/obj/tool/main-boot.o: src/tool/main.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) $(CFLAGS) -DDMREMAP_BOOT -c -o $@ $<
 
-$(TOOL)/dmremap-boot: $(TOOL_BOOT_OBJ)
-	$(CC) $(CFLAGS) -Wl,--as-needed -o $@.new $^ $(TOOL_BOOT_LIBS) -lm && mv $@.new $@
+$(TOOL)/dmremap.a: $(filter-out %/main.o,$(TOOL_OBJ))
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(TOOL)/dmremap-boot: $(TOOL)/obj/tool/main-boot.o $(TOOL)/dmremap.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@.new $^ $(TOOL_LIBS) && mv $@.new $@
 
 $(TOOL)/dmremap.asan: $(TOOL_ASAN_OBJ)
 	$(CC) $(ASAN) -o $@ $^ $(TOOL_LIBS)
 
 $(TOOL)/dmremap.8: $(TOOL)/dmremap
 	$< --generate man >$@
+$(TOOL_COMMANDS:%=$(TOOL)/dmremap-%.8): $(TOOL)/dmremap-%.8: $(TOOL)/dmremap
+	$< --generate man $* >$@
 $(TOOL)/dmremap.bash: $(TOOL)/dmremap
 	$< --generate bash >$@
 $(TOOL)/_dmremap: $(TOOL)/dmremap
@@ -59,7 +64,7 @@ $(TOOL)/_dmremap: $(TOOL)/dmremap
 .PHONY: install-tool
 install-tool: tool
 	install -D -m 755 $(TOOL)/dmremap $(DESTDIR)/usr/sbin/dmremap
-	install -D -m 644 $(TOOL)/dmremap.8 $(DESTDIR)/usr/share/man/man8/dmremap.8
+	install -D -m 644 -t $(DESTDIR)/usr/share/man/man8 $(TOOL_MAN)
 	install -D -m 644 $(TOOL)/dmremap.bash $(DESTDIR)/usr/share/bash-completion/completions/dmremap
 	install -D -m 644 $(TOOL)/_dmremap $(DESTDIR)/usr/share/zsh/vendor-completions/_dmremap
 	install -d $(DESTDIR)/usr/lib/systemd/system $(DESTDIR)/usr/share/doc/dm-remap

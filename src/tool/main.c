@@ -34,43 +34,38 @@ static const struct command *find_command(const char *name)
 static int parse_options(struct args *a, int argc, char **argv)
 {
 	struct option lo[MAX_OPTS + 3] = { 0 };
-	int i, c, n;
+	int c, n, yes = -1;
 
-	for (n = 0; n < MAX_OPTS && a->cmd->opts[n].name; n++)
+	for (n = 0; n < MAX_OPTS && a->cmd->opts[n].name; n++) {
 		lo[n] = (struct option){
 			a->cmd->opts[n].name,
 			a->cmd->opts[n].arg ? required_argument : no_argument,
 			NULL, 256 + n,
 		};
+		if (!strcmp(lo[n].name, "yes"))
+			yes = n;
+	}
 	lo[n] = (struct option){ "help", no_argument, NULL, 'h' };
 	lo[n + 1] = (struct option){ "debug", no_argument, NULL, 'd' };
 
 	opterr = 0;
 	optind = 1;
-	while ((c = getopt_long(argc, argv, ":hy", lo, &i)) != -1) {
+	while ((c = getopt_long(argc, argv, ":hy", lo, NULL)) != -1) {
 		if (c == 'h') {
 			help_command(a->cmd);
 			exit(output_check());
 		}
-		if (c == 'd') {
+		if (c == 'y' && yes >= 0)
+			c = 256 + yes;
+		if (c == 'd')
 			debugging = true;
-			continue;
-		}
-		if (c == ':')
-			return fail(RC_USAGE, "%s: %s wants an argument; see 'dmremap %s --help'",
-				    a->cmd->name, argv[optind - 1],
-				    a->cmd->name);
-		if (c == 'y') {
-			for (i = 0; i < n; i++)
-				if (!strcmp(a->cmd->opts[i].name, "yes"))
-					a->value[i] = "";
-			continue;
-		}
-		if (c < 256)
-			return fail(RC_USAGE, "%s: there is no option %s; see 'dmremap %s --help'",
-				    a->cmd->name, argv[optind - 1],
-				    a->cmd->name);
-		a->value[c - 256] = optarg ?: "";
+		else if (c >= 256)
+			a->value[c - 256] = optarg ?: "";
+		else
+			return fail(RC_USAGE, c == ':' ?
+				    "%s: %s wants an argument; see 'dmremap %s --help'" :
+				    "%s: there is no option %s; see 'dmremap %s --help'",
+				    a->cmd->name, argv[optind - 1], a->cmd->name);
 	}
 	a->nr = argc - optind;
 	a->arg = argv + optind;
@@ -103,9 +98,11 @@ static int run(int argc, char **argv)
 		printf("dmremap %s\n", DMR_RELEASE);
 		return RC_OK;
 	}
-	/* For the build: man page and completions come from the same table. */
+	/* For the build: man pages and completions come from the same table. */
 	if (!strcmp(argv[1], "--generate") && argc == 3)
-		return generate(argv[2]);
+		return generate(argv[2], NULL);
+	if (!strcmp(argv[1], "--generate") && argc == 4 && find_command(argv[3]))
+		return generate(argv[2], find_command(argv[3]));
 
 	a.cmd = find_command(argv[1]);
 	if (!a.cmd)

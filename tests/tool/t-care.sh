@@ -309,7 +309,7 @@ PY
 		crypt) s=$((s + 2048)) ;;
 		esac
 		dmremap evacuate lab $s+8 >/dev/null
-		expect 0 "^ *409600 *$s  remapped" dmremap find --file "$mnt/b"
+		expect 0 "^ *409600 *$s remapped" dmremap find --file "$mnt/b"
 		expect 0 'healthy' dmremap find --file "$mnt/a file"
 		expect 0 "sectors $s to $((s + 7)): $mnt/b, bytes 409600 to 413695" dmremap whose lab $s+8
 		expect 0 "metadata" dmremap whose lab 1

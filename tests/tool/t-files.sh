@@ -46,7 +46,7 @@ follows() {
 	done
 	s=$(sectors_of 77 | head -n 1)
 	dmremap evacuate lab $s+8 >/dev/null
-	expect 0 "^ *$((77 * 4096)) *$s  remapped$" dmremap find --file "$mnt/marked"
+	expect 0 "^ *$((77 * 4096)) *$s remapped$" dmremap find --file "$mnt/marked"
 	umount "$mnt"
 	dmremap release lab --all >/dev/null
 }

@@ -181,6 +181,39 @@ SH
 	expect 0 'Missing lab' dmremap monitor --once lab
 }
 
+# The journal gets fields, systemd is told when the first look is done; without a journal, syslog.
+t_monitor_systemd() {
+	pair
+	python3 - "$D" <<'PY'
+import os, socket, subprocess, sys
+def hear(path, kind=socket.SOCK_DGRAM):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    s = socket.socket(socket.AF_UNIX, kind)
+    s.bind(path)
+    s.settimeout(60)
+    return s
+run = [sys.argv[1], "monitor", "lab", "tank", "--once", "--test", "--syslog"]
+systemd = hear("/run/test/notify")
+log = hear("/dev/log")
+subprocess.run(run, check=True, stdout=subprocess.DEVNULL, env=dict(os.environ, NOTIFY_SOCKET="/run/test/notify"))
+heard = [log.recv(9999).decode() for _ in range(2)]
+assert heard[0].startswith("<28>") and " Test lab: " in heard[0] and " Missing tank: " in heard[1], heard
+heard = systemd.recv(9999).decode().split("\n")
+assert heard == ["READY=1", "STATUS=2 devices, 1 not fine"], heard
+journal = hear("/run/systemd/journal/socket")
+# What systemd writes to the journal itself is not there twice.
+out = open("out", "w")
+at = os.fstat(out.fileno())
+subprocess.run(run, check=True, stdout=out, env=dict(os.environ, JOURNAL_STREAM=f"{at.st_dev}:{at.st_ino}"))
+assert os.path.getsize("out") == 0
+heard = [dict(l.split("=", 1) for l in journal.recv(9999).decode().splitlines()) for _ in range(2)]
+got = {(h["DMREMAP_EVENT"], h["DMREMAP_DEVICE"], h["SYSLOG_IDENTIFIER"], h["PRIORITY"]) for h in heard}
+assert got == {("Test", "lab", "dmremap", "4"), ("Missing", "tank", "dmremap", "4")}, heard
+assert heard[0]["MESSAGE"].startswith(heard[0]["DMREMAP_EVENT"] + " " + heard[0]["DMREMAP_DEVICE"] + ": ")
+PY
+	rm -r /run/systemd/journal /dev/log
+}
+
 t_monitor() {
 	pair
 	cat >hook <<'SH'

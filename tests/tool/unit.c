@@ -266,11 +266,19 @@ static void numbers(void **state)
 		     parse_u64("18446744073709551616", &v));
 	assert_true(parse_size("1M", &v) && v == 2048);
 	assert_true(parse_size("1MiB", &v) && v == 2048);
+	assert_true(parse_size("1KB", &v) && v == 2);
+	assert_true(parse_size("3g", &v) && v == 3 << 21);
 	assert_true(parse_size("4096", &v) && v == 8);
+	assert_true(parse_size("0x1000", &v) && v == 8);
+	assert_true(parse_size("0xa00", &v) && v == 5);
+	assert_true(parse_size("0xaM", &v) && v == 20480);
 	assert_true(parse_size("8s", &v) && v == 8);
 	assert_true(parse_size("2T", &v) && v == 1ULL << 32);
 	assert_false(parse_size("100", &v) || parse_size("M", &v) ||
 		     parse_size("1Q", &v) || parse_size("", &v) ||
+		     parse_size("1Mi", &v) || parse_size("1Mx", &v) ||
+		     parse_size("1 M", &v) || parse_size("-1M", &v) ||
+		     parse_size("1sB", &v) || parse_size("3", &v) ||
 		     parse_size("99999999999999T", &v) || parse_size(NULL, &v));
 	assert_true(parse_range("5-7", &v, &n) && v == 5 && n == 3);
 	assert_true(parse_range("5+7", &v, &n) && v == 5 && n == 7);

@@ -44,11 +44,13 @@ static bool wanted(const struct args *a, const struct kblock *b)
 
 static int list(struct args *a)
 {
+	static const char *const heads[] = { "SECTOR", "SLOT", "STATE", NULL };
+	struct libscols_table *table;
 	struct json_object *out = NULL;
 	struct kblocks b;
 	struct remap m;
 	u64 start, count;
-	size_t i, shown = 0;
+	size_t i;
 	int r;
 
 	if (opt(a, "names"))
@@ -62,26 +64,24 @@ static int list(struct args *a)
 		return r;
 	if (opt(a, "json"))
 		out = json_object_new_array();
+	table = table_new(heads);
 	for (i = 0; i < b.nr; i++) {
 		const struct kblock *k = &b.b[i];
 
 		if (!wanted(a, k))
 			continue;
-		if (out) {
+		if (out)
 			json_object_array_add(out, block_json(k));
-			continue;
-		}
-		if (!shown++)
-			printf("%14s %14s  %s\n", "SECTOR", "SLOT", "STATE");
-		if (k->slot == U32_MAX)
-			printf("%14llu %14s  %s\n", ULL(k->sector), "-",
-			       block_state(k));
+		else if (k->slot == U32_MAX)
+			table_row(table, "%llu\t-\t%s", ULL(k->sector),
+				  block_state(k));
 		else
-			printf("%14llu %14u  %s\n", ULL(k->sector), k->slot,
-			       block_state(k));
+			table_row(table, "%llu\t%u\t%s", ULL(k->sector),
+				  k->slot, block_state(k));
 	}
 	if (out)
 		print_json(out, stdout);
+	table_print(table);
 	free(b.b);
 	return RC_OK;
 }
@@ -256,6 +256,8 @@ const struct command cmd_evacuate = {
 	.examples = "  dmremap evacuate data 819200+2048\n  dmremap evacuate data --partial\n",
 	.min_args = 1, .max_args = 2,
 	.run = evacuate,
+	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED,
+		[RC_PARTLY] = "blocks could not be read" },
 	.opts = {
 		{ "all", NULL, "the whole device; the spare must be as large" },
 		{ "partial", NULL, "the rest of the blocks that are on the spare in part" },
@@ -272,6 +274,8 @@ const struct command cmd_release = {
 	.examples = "  dmremap release data 819200+2048\n  dmremap release data --all\n",
 	.min_args = 1, .max_args = 2,
 	.run = release,
+	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED,
+		[RC_PARTLY] = "blocks must stay on the spare" },
 	.opts = { { "all", NULL, "all blocks" },
 		{ "json", NULL, "print the result as JSON" } },
 };
@@ -285,6 +289,8 @@ const struct command cmd_retest = {
 	.examples = "  dmremap retest data --all\n",
 	.min_args = 1, .max_args = 2,
 	.run = retest,
+	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED,
+		[RC_PARTLY] = "blocks are still bad" },
 	.opts = { { "all", NULL, "all known bad blocks" },
 		{ "json", NULL, "print the result as JSON" } },
 };

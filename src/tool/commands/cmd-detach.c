@@ -501,6 +501,8 @@ const struct command cmd_detach = {
 	.examples = "  dmremap detach data\n  dmremap detach data --to /dev/sdd\n",
 	.min_args = 1, .max_args = 1,
 	.run = run,
+	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED,
+		[RC_PARTLY] = "sectors could not be copied, or the spare had to be kept" },
 	.opts = {
 		{ "to", "DEVICE", "copy everything there" },
 		{ "leave-known-bad", NULL, "detach although the main device still fails blocks that have no data on the spare" },

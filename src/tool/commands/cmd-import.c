@@ -469,6 +469,7 @@ const struct command cmd_import = {
 		"  smartctl --json -x /dev/sdb | dmremap import data -\n",
 	.min_args = 2, .max_args = 2,
 	.run = import,
+	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED },
 	.opts = {
 		{ "format", "FORMAT", "badblocks, ddrescue, sectors, start-end, md, smartctl or nvme" },
 		{ "json", NULL, "print the result as JSON" },

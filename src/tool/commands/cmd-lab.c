@@ -329,8 +329,10 @@ static int create(struct args *a, const char *lab)
 	    opt_size(a, "spare-size", &spare) ?: opt_u64(a, "bad", &bad);
 	if (r)
 		return r;
-	if (strlen(lab) > 80 || size < 2048 || spare < 256)
-		return fail(RC_USAGE, "lab: the name is too long, or a size too small");
+	if (strlen(lab) > 80)
+		return fail(RC_USAGE, "lab: the name is too long");
+	if (size < 2048 || spare < 256)
+		return fail(RC_USAGE, "lab: --size is at least 1M, --spare-size at least 128K");
 	snprintf(name, sizeof(name), "%.90s-main", lab);
 	if (dm_exists(name))
 		return fail(RC_REFUSED, "there is a lab '%s' already; 'dmremap lab destroy %s' removes it", lab, lab);
@@ -349,22 +351,6 @@ static int create(struct args *a, const char *lab)
 	return RC_OK;
 }
 
-static void backing_file(const struct disk *d, char *path, size_t size)
-{
-	char sys[96];
-	FILE *f;
-
-	path[0] = '\0';
-	snprintf(sys, sizeof(sys), "/sys/dev/block/%u:%u/loop/backing_file",
-		 d->major, d->minor);
-	f = fopen(sys, "re");
-	if (!f)
-		return;
-	if (fgets(path, size, f))
-		path[strcspn(path, "\n")] = '\0';
-	fclose(f);
-}
-
 static int remove_disk(const char *lab, const char *which)
 {
 	char path[PATH_MAX], want[160];
@@ -378,7 +364,8 @@ static int remove_disk(const char *lab, const char *which)
 	if (r)
 		return r;
 	free(d.bad);
-	backing_file(&d, path, sizeof(path));
+	sysfs_line(path, sizeof(path),
+		   "/sys/dev/block/%u:%u/loop/backing_file", d.major, d.minor);
 	if (dm_exists(d.name))
 		r = dm_remove(d.name);
 	if (!r && dm_exists(d.err))

@@ -12,7 +12,7 @@
 #include <linux/dm-ioctl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <syslog.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
@@ -293,6 +293,16 @@ static void wait_for_event(struct monitor *m, struct pollfd *p, bool armed,
 		usleep(300000);
 }
 
+/* For systemctl: from the first look on, the service has started. */
+static void tell_systemd(const struct monitor *m)
+{
+	int i, bad = 0;
+
+	for (i = 0; i < m->nr; i++)
+		bad += m->w[i].health != HEALTH_FINE || m->w[i].missing;
+	sd_notifyf(0, "READY=1\nSTATUS=%d devices, %d not fine", m->nr, bad);
+}
+
 static int run(struct args *a)
 {
 	struct monitor m = { 0 };
@@ -315,7 +325,6 @@ static int run(struct args *a)
 	if (p.fd < 0)
 		return fail(RC_FAILED, "cannot open /dev/mapper/control: %s",
 			    strerror(errno));
-	openlog("dmremap", LOG_PID, LOG_DAEMON);
 	catch_signals();
 	do {
 		/* Arm first: what happens while we look is not missed. */
@@ -328,6 +337,7 @@ static int run(struct args *a)
 			look_for_closed(&m);
 			scanned = now_seconds();
 		}
+		tell_systemd(&m);
 		if (opt(a, "once"))
 			break;
 		wait_for_event(&m, &p, armed, interval);
@@ -343,7 +353,7 @@ const struct command cmd_monitor = {
 	.group = "Looking after",
 	.synopsis = "[NAME...]",
 	.summary = "wait for events; mail, or run a program",
-	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, to syslog, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Whether mail and program can be run is checked at the start. Events of one burst are one mail, which goes when there was none for 10 seconds. What is not fine is told again every day (--remind). A named device that is not open is an alarm (Missing); without names, so are pairs that are here and not open (NotOpen). Events: MainGone, MainBack, MainChanged, NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Missing, NotOpen, Back, Reminder, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
+	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, in the system's log, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Whether mail and program can be run is checked at the start. Events of one burst are one mail, which goes when there was none for 10 seconds. What is not fine is told again every day (--remind). A named device that is not open is an alarm (Missing); without names, so are pairs that are here and not open (NotOpen). Events: MainGone, MainBack, MainChanged, NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Missing, NotOpen, Back, Reminder, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
 	.examples = "  dmremap monitor --mail root --syslog\n  dmremap monitor --hook /usr/local/sbin/on-remap --once --test\n",
 	.min_args = 0, .max_args = -1,
 	.run = run,
@@ -351,7 +361,7 @@ const struct command cmd_monitor = {
 		{ "hook", "PROGRAM", "run PROGRAM EVENT NAME TEXT" },
 		{ "hook-timeout", "SECONDS", "end it when it takes longer (default 60)" },
 		{ "mail", "ADDRESS", "send a mail" },
-		{ "syslog", NULL, "write to the system log" },
+		{ "syslog", NULL, "write to the journal, with the fields DMREMAP_EVENT and DMREMAP_DEVICE, or to syslog where there is none" },
 		{ "interval", "SECONDS", "look at least so often, also without an event (default 60)" },
 		{ "remind", "TIME", "tell again what is not fine after so many hours, or 30m, 7d (default 24; 0: never)" },
 		{ "once", NULL, "look once and end" },

@@ -171,10 +171,11 @@ static int open_cmd(struct args *a)
 	struct device spare, main;
 	struct area area;
 	char in_use[DM_NAME];
-	u64 start = 0;
+	u64 start = 0, length;
 	int r;
 
-	r = dm_check_name(name) ?: opt_size(a, "start", &start) ?: dm_ready();
+	r = dm_check_name(name) ?: opt_size(a, "start", &start) ?:
+	    opt_size(a, "length", &length) ?: dm_ready();
 	if (r)
 		return r;
 	if (dm_exists(name))

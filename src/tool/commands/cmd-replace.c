@@ -497,6 +497,7 @@ const struct command cmd_replace = {
 	.examples = "  dmremap replace data /dev/sdd1\n  dmremap replace data /dev/sdd --start 1G --size 8G\n",
 	.min_args = 2, .max_args = 2,
 	.run = run,
+	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED },
 	.opts = {
 		{ "size", "SIZE", "length of the new spare area (default: to the end of the device)" },
 		{ "start", "SIZE", "where the new spare area starts (default: at 0)" },

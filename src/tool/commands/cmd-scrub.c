@@ -192,6 +192,8 @@ const struct command cmd_scrub = {
 	.examples = "  dmremap scrub data\n  dmremap scrub data 0+2097152\n",
 	.min_args = 1, .max_args = 2,
 	.run = run,
+	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED,
+		[RC_PARTLY] = "blocks could not be read" },
 	.opts = { { "restart", NULL, "begin anew instead of going on" },
 		{ "busy", NULL, "normal I/O priority" },
 		{ "json", NULL, "print the result as JSON" } },

@@ -478,7 +478,7 @@ const struct command cmd_status = {
 	.group = "Looking",
 	.synopsis = "[NAME...]",
 	.summary = "is my data safe, how much spare is left?",
-	.text = "Says of all devices, or the named ones, what a person wants to know first: whether the data is safe and, if not, why and what to do; how much room is left; what happened so far. All of it comes from the kernel.\nExit status, of the worst device: 0 fine, 1 attention (the spare fills up or fails, blocks are known bad, a copy of the metadata is damaged, errors were passed on without a remap, the main device is another one than was recorded or was used without its spare), 2 critical (the spare is full, gone, or read-only; the breaker is open; sectors are lost; the main device is gone), 3 cannot tell: for --prometheus and --nagios also when a named device is not open.",
+	.text = "Says of all devices, or the named ones, what a person wants to know first: whether the data is safe and, if not, why and what to do; how much room is left; what happened so far. All of it comes from the kernel.",
 	.examples =
 		"  dmremap status\n"
 		"  dmremap status data --sample 10\n"
@@ -487,6 +487,12 @@ const struct command cmd_status = {
 	.min_args = 0, .max_args = -1,
 	.run = run,
 	.unknown_rc = HEALTH_UNKNOWN,
+	.exits = {
+		"the worst device is fine",
+		"attention: the spare fills up or fails, blocks are known bad, a copy of the metadata is damaged, errors were passed on without a remap, or the main device is another one than was recorded or was used without its spare",
+		"critical: the spare is full, gone, or read-only, the breaker is open, sectors are lost, or the main device is gone",
+		"cannot tell; for --prometheus and --nagios also when a named device is not open",
+	},
 	.opts = {
 		{ "json", NULL, "print JSON" },
 		{ "csv", NULL, "print a table with commas" },

@@ -94,6 +94,7 @@ static int find_sector(const struct remap *m, const char *arg, bool json)
 struct of_file {
 	const struct kblocks *b;
 	u64 pieces, bad;
+	struct libscols_table *table;
 	struct json_object *list;	/* NULL: as text */
 };
 
@@ -124,6 +125,7 @@ static void file_piece(void *arg, u64 sector, u64 count, u64 offset)
 		const struct kblock *k = &f->b->b[i];
 		u64 at = k->sector > sector ? k->sector - sector : 0;
 
+		f->bad++;
 		if (f->list) {
 			struct json_object *o = json_object_new_object();
 
@@ -131,14 +133,11 @@ static void file_piece(void *arg, u64 sector, u64 count, u64 offset)
 			add_u64(o, "sector", sector + at);
 			add_str(o, "state", k->known_bad ? "known-bad" : "remapped");
 			json_object_array_add(f->list, o);
-			f->bad++;
-			continue;
+		} else {
+			table_row(f->table, "%llu\t%llu\t%s",
+				  ULL((offset + at) << 9), ULL(sector + at),
+				  block_state(k));
 		}
-		if (!f->bad++)
-			printf("%14s %14s  %s\n", "FILE OFFSET", "SECTOR",
-			       "STATE");
-		printf("%14llu %14llu  %s\n", ULL((offset + at) << 9),
-		       ULL(sector + at), block_state(k));
 	}
 }
 
@@ -190,7 +189,9 @@ static int file_as_json(const char *path, const struct remap *m,
 
 static int find_file(const char *path, bool json)
 {
-	struct of_file f = { 0 };
+	static const char *const heads[] = { "FILE OFFSET", "SECTOR", "STATE",
+					     NULL };
+	struct of_file f = { .table = table_new(heads) };
 	char obstacle[256];
 	struct kblocks b = { 0 };
 	struct statfs fs;
@@ -234,6 +235,7 @@ static int find_file(const char *path, bool json)
 		printf("%s: all of its %llu extents are on healthy blocks of %s\n",
 		       plain(path), ULL(f.pieces), m.name);
 out:
+	table_print(f.table);
 	json_object_put(f.list);
 	free(b.b);
 	if (fd >= 0)
@@ -426,6 +428,8 @@ const struct command cmd_whose = {
 	.examples = "  dmremap whose data --all\n  dmremap whose data 123456 200000+8\n  dmremap whose data --all --null | xargs -0 ls -l\n",
 	.min_args = 1, .max_args = -1,
 	.run = whose_cmd,
+	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED,
+		[RC_PARTLY] = "files or folders could not be read" },
 	.opts = { { "all", NULL, "all sectors that are known bad or lost" },
 		{ "remapped", NULL, "also blocks whose data is safe on the spare" },
 		{ "names", NULL, "the names of files alone" },

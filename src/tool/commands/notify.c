@@ -8,9 +8,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #define SENDMAIL	"/usr/sbin/sendmail"
@@ -163,6 +165,32 @@ static void collect(struct notify *n, const char *event, const char *name,
 	free(line);
 }
 
+/* Does systemd write what is printed to the journal? */
+static bool printed_to_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	       !fstat(STDOUT_FILENO, &st) && st.st_dev == dev &&
+	       st.st_ino == ino;
+}
+
+static void write_log(const char *event, const char *device, const char *text)
+{
+	/* sd_journal_send() says nothing when there is no journal. */
+	if (access("/run/systemd/journal/socket", F_OK))
+		syslog(LOG_DAEMON | LOG_WARNING, "%s %s: %s", event, device,
+		       text);
+	else
+		sd_journal_send("MESSAGE=%s %s: %s", event, device, text,
+				"PRIORITY=%d", LOG_WARNING,
+				"SYSLOG_IDENTIFIER=dmremap",
+				"DMREMAP_EVENT=%s", event,
+				"DMREMAP_DEVICE=%s", device, NULL);
+}
+
 void notify_tell(struct notify *n, const char *event, const char *name,
 		 const char *fmt, ...)
 {
@@ -177,10 +205,12 @@ void notify_tell(struct notify *n, const char *event, const char *name,
 	for (s = device; *s; s++)
 		if ((unsigned char)*s < ' ' || *s == 0x7f)
 			*s = '?';
-	printf("%s %s: %s\n", event, device, text);
-	fflush(stdout);
-	if (n->syslog)
-		syslog(LOG_WARNING, "%s %s: %s", event, device, text);
+	if (!printed_to_journal()) {
+		printf("%s %s: %s\n", event, device, text);
+		fflush(stdout);
+	}
+	if (n->syslog || printed_to_journal())
+		write_log(event, device, text);
 	if (n->hook)
 		run_hook(n, event, name, text);
 	if (n->mail)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dmremap: telling of events: a line, syslog, a program, a mail. Events of one
+ * dmremap: telling of events: a line, the system's log, a program, a mail. Events of one
  * burst are one mail. What hangs is ended.
  */
 #ifndef DMREMAP_NOTIFY_H

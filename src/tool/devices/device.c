@@ -8,12 +8,45 @@
 #include <blkid.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <libmount.h>
 #include <libudev.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+bool sysfs_line(char *buf, size_t size, const char *fmt, ...)
+{
+	char path[PATH_MAX];
+	va_list ap;
+	FILE *f;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	buf[0] = '\0';
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (!fgets(buf, size, f))
+		buf[0] = '\0';
+	fclose(f);
+	buf[strcspn(buf, "\n")] = '\0';
+	return buf[0];
+}
+
+bool sysfs_devno(dev_t *devno, const char *attr)
+{
+	unsigned int maj, min;
+	char line[32];
+
+	if (!sysfs_line(line, sizeof(line), "%s", attr) ||
+	    sscanf(line, "%u:%u", &maj, &min) != 2)
+		return false;
+	*devno = makedev(maj, min);
+	return true;
+}
 
 /*--------------------------------------------------------------------
  * Identity
@@ -296,55 +329,41 @@ out:
  */
 static bool find_mount(dev_t devno, char *where, size_t size)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	unsigned int maj, min;
-	char line[8192], point[4096];
-	bool found = false;
+	struct libmnt_table *t = mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_fs *fs = mnt_table_find_devno(t, devno, MNT_ITER_FORWARD);
 
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &maj, &min,
-			   point) == 3 && makedev(maj, min) == devno) {
-			snprintf(where, size, "mounted on %s", point);
-			found = true;
-		}
-	}
-	if (f)
-		fclose(f);
-	return found;
+	if (fs)
+		snprintf(where, size, "mounted on %s", mnt_fs_get_target(fs));
+	mnt_unref_table(t);
+	return fs;
 }
 
 static bool find_swap(dev_t devno, char *where, size_t size)
 {
-	FILE *f = fopen("/proc/swaps", "re");
-	char line[4096], path[4096];
+	struct libmnt_iter *at = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_table *t = mnt_new_table();
+	struct libmnt_fs *fs;
 	bool found = false;
 	struct stat st;
 
-	while (f && !found && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%4095s", path) == 1 && path[0] == '/' &&
-		    !stat(path, &st) && S_ISBLK(st.st_mode) &&
-		    st.st_rdev == devno) {
-			strscpy(where, "used as swap", size);
-			found = true;
-		}
-	if (f)
-		fclose(f);
+	mnt_table_parse_swaps(t, NULL);
+	while (!found && !mnt_table_next_fs(t, at, &fs))
+		found = !stat(mnt_fs_get_source(fs), &st) &&
+			S_ISBLK(st.st_mode) && st.st_rdev == devno;
+	if (found)
+		strscpy(where, "used as swap", size);
+	mnt_free_iter(at);
+	mnt_unref_table(t);
 	return found;
 }
 
 /* Guards keep others from a device, and are no use of it. */
 static bool is_guard(const char *dir, const char *name)
 {
-	char path[512], uuid[130] = "";
-	FILE *f;
+	char uuid[130];
 
-	snprintf(path, sizeof(path), "%s/%s/dm/uuid", dir, name);
-	f = fopen(path, "re");
-	if (f && !fgets(uuid, sizeof(uuid), f))
-		uuid[0] = '\0';
-	if (f)
-		fclose(f);
-	return !strncmp(uuid, "DMREMAP-GUARD-", 14);
+	return sysfs_line(uuid, sizeof(uuid), "%s/%s/dm/uuid", dir, name) &&
+	       !strncmp(uuid, "DMREMAP-GUARD-", 14);
 }
 
 static bool find_holder(dev_t devno, char *who, size_t size)
@@ -377,11 +396,10 @@ static bool find_user_of(dev_t devno, char *who, size_t size)
 /* A disk is in use when one of its partitions is. */
 static void find_user(struct device *d)
 {
-	char dir[96], path[PATH_MAX], line[32];
-	unsigned int maj, min;
+	char dir[96], path[PATH_MAX], who[256];
 	struct dirent *e;
+	dev_t part;
 	DIR *dp;
-	FILE *f;
 
 	if (find_user_of(d->devno, d->used_by, sizeof(d->used_by)))
 		return;
@@ -389,20 +407,14 @@ static void find_user(struct device *d)
 		 minor(d->devno));
 	dp = opendir(dir);
 	while (dp && !d->used_by[0] && (e = readdir(dp))) {
-		char who[256];
-
 		snprintf(path, sizeof(path), "%s/%s/partition", dir, e->d_name);
 		if (e->d_name[0] == '.' || access(path, F_OK))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/dev", dir, e->d_name);
-		f = fopen(path, "re");
-		if (f && fgets(line, sizeof(line), f) &&
-		    sscanf(line, "%u:%u", &maj, &min) == 2 &&
-		    find_user_of(makedev(maj, min), who, sizeof(who)))
+		if (sysfs_devno(&part, path) &&
+		    find_user_of(part, who, sizeof(who)))
 			snprintf(d->used_by, sizeof(d->used_by),
 				 "partition %s %s", e->d_name, who);
-		if (f)
-			fclose(f);
 	}
 	if (dp)
 		closedir(dp);
@@ -480,20 +492,13 @@ int device_get(const char *path, bool files, struct device *d)
 /* /dev/sdb, or /dev/mapper/NAME: what a person calls it today. */
 int device_name(dev_t devno, char *path, size_t size)
 {
-	char sys[64], to[PATH_MAX], name[128] = "";
+	char sys[64], to[PATH_MAX], name[128];
 	char *p;
 	ssize_t n;
-	FILE *f;
 
-	snprintf(sys, sizeof(sys), "/sys/dev/block/%u:%u/dm/name",
-		 major(devno), minor(devno));
-	f = fopen(sys, "re");
-	if (f && fgets(name, sizeof(name), f)) {
-		name[strcspn(name, "\n")] = '\0';
+	if (sysfs_line(name, sizeof(name), "/sys/dev/block/%u:%u/dm/name",
+		       major(devno), minor(devno)))
 		snprintf(path, size, "/dev/mapper/%s", name);
-	}
-	if (f)
-		fclose(f);
 	if (name[0] && !access(path, F_OK))
 		return 0;
 	snprintf(sys, sizeof(sys), "/sys/dev/block/%u:%u", major(devno),
@@ -576,23 +581,15 @@ int device_each(int (*fn)(const struct device *d, void *arg), void *arg)
 	int r = 0;
 
 	while (dir && !r && (e = readdir(dir))) {
+		char path[PATH_MAX];
 		struct device d;
-		char path[PATH_MAX], line[32] = "";
-		unsigned int maj, min;
-		FILE *f;
+		dev_t devno;
 
-		if (e->d_name[0] == '.')
-			continue;
 		snprintf(path, sizeof(path), "/sys/class/block/%s/dev",
 			 e->d_name);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		if (fgets(line, sizeof(line), f) &&
-		    sscanf(line, "%u:%u", &maj, &min) == 2 &&
-		    !device_get_devno(makedev(maj, min), &d) && d.sectors)
+		if (e->d_name[0] != '.' && sysfs_devno(&devno, path) &&
+		    !device_get_devno(devno, &d) && d.sectors)
 			r = fn(&d, arg);
-		fclose(f);
 	}
 	if (dir)
 		closedir(dir);

@@ -44,6 +44,12 @@ int device_get_devno(dev_t devno, struct device *d);
 /* What a device number is called today. Return: 0 or -ENODEV. */
 int device_name(dev_t devno, char *path, size_t size);
 
+/* The first line of a file that sysfs has. Return: is there one, and not empty? */
+__printf(3, 4)
+bool sysfs_line(char *buf, size_t size, const char *fmt, ...);
+/* The same of a file with "MAJOR:MINOR". */
+bool sysfs_devno(dev_t *devno, const char *attr);
+
 /* "/dev/sdb: ST4000VN008 ZGY0A1B2, 4 TiB, ext4 file system" */
 const char *device_describe(const struct device *d);
 

@@ -31,37 +31,12 @@ static void add(struct extents *x, enum extent_kind kind, u64 start,
  * shared with, its superblock is read here.
  *--------------------------------------------------------------------
  */
-static u32 le32_at(const u8 *p)
-{
-	u32 v;
-
-	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
-}
-
-static u64 le64_at(const u8 *p)
-{
-	u64 v;
-
-	memcpy(&v, p, sizeof(v));
-	return le64toh(v);
-}
-
-static u32 be32_at(const u8 *p)
-{
-	u32 v;
-
-	memcpy(&v, p, sizeof(v));
-	return be32toh(v);
-}
-
-static u64 be64_at(const u8 *p)
-{
-	u64 v;
-
-	memcpy(&v, p, sizeof(v));
-	return be64toh(v);
-}
+#define AT(type, to_host, p)	\
+	({ type v; memcpy(&v, p, sizeof(v)); to_host(v); })
+#define le32_at(p)	AT(u32, le32toh, p)
+#define le64_at(p)	AT(u64, le64toh, p)
+#define be32_at(p)	AT(u32, be32toh, p)
+#define be64_at(p)	AT(u64, be64toh, p)
 
 /* Bytes; 0: not known. */
 static u64 ext_length(const u8 *sb)

@@ -3,6 +3,7 @@
  * dmremap: from a file down to the sectors of a dm-remap device.
  */
 #include "layers.h"
+#include "device.h"
 #include "dm.h"
 #include "targets.h"
 
@@ -31,36 +32,27 @@ struct walk {
 
 static bool read_attr(dev_t dev, const char *attr, char *buf, size_t size)
 {
+	return sysfs_line(buf, size, "/sys/dev/block/%u:%u/%s", major(dev),
+			  minor(dev), attr);
+}
+
+static bool read_devno(dev_t dev, const char *attr, dev_t *devno)
+{
 	char path[PATH_MAX];
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(dev),
 		 minor(dev), attr);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	buf[0] = '\0';
-	if (!fgets(buf, size, f))
-		buf[0] = '\0';
-	fclose(f);
-	buf[strcspn(buf, "\n")] = '\0';
-	return buf[0];
+	return sysfs_devno(devno, path);
 }
 
 /* The disk of a partition and where it starts there; false for no partition. */
 static bool parent_of(dev_t dev, dev_t *disk, u64 *start)
 {
-	unsigned int maj, min;
 	char buf[64];
 
-	if (!read_attr(dev, "partition", buf, sizeof(buf)) ||
-	    !read_attr(dev, "start", buf, sizeof(buf)) ||
-	    !parse_u64(buf, start) ||
-	    !read_attr(dev, "../dev", buf, sizeof(buf)) ||
-	    sscanf(buf, "%u:%u", &maj, &min) != 2)
-		return false;
-	*disk = makedev(maj, min);
-	return true;
+	return read_attr(dev, "partition", buf, sizeof(buf)) &&
+	       read_attr(dev, "start", buf, sizeof(buf)) &&
+	       parse_u64(buf, start) && read_devno(dev, "../dev", disk);
 }
 
 /* Worth a word only if what we look for is below it. */
@@ -139,17 +131,14 @@ static bool md_map(dev_t dev, struct spread_map *m)
 		m->chunk = chunk = chunk / 512;
 	for (i = 0; i < disks; i++) {
 		struct leg *l = &m->leg[m->nr];
-		unsigned int maj, min;
 
 		snprintf(attr, sizeof(attr), "md/rd%llu/block/dev",
 			 (unsigned long long)i);
-		if (!read_attr(dev, attr, buf, sizeof(buf)) ||
-		    sscanf(buf, "%u:%u", &maj, &min) != 2) {
+		if (!read_devno(dev, attr, &l->dev)) {
 			if (m->spread == SPREAD_ALL)
 				continue;	/* degraded */
 			return false;
 		}
-		l->dev = makedev(maj, min);
 		snprintf(attr, sizeof(attr), "md/rd%llu/offset",
 			 (unsigned long long)i);
 		if (!read_attr(dev, attr, buf, sizeof(buf)) ||
@@ -208,10 +197,10 @@ void layers_down(dev_t from, dev_t to, u64 sector, u64 count, piece_fn fn,
 
 static bool reach(dev_t from, dev_t to, int depth)
 {
-	char path[64], buf[64];
+	char path[64], attr[300];
 	struct dirent *e;
 	bool found = false;
-	dev_t disk;
+	dev_t disk, slave;
 	u64 start;
 	DIR *d;
 
@@ -225,14 +214,9 @@ static bool reach(dev_t from, dev_t to, int depth)
 		 major(from), minor(from));
 	d = opendir(path);
 	while (d && !found && (e = readdir(d))) {
-		unsigned int maj, min;
-		char attr[300];
-
 		snprintf(attr, sizeof(attr), "slaves/%s/dev", e->d_name);
-		if (e->d_name[0] != '.' &&
-		    read_attr(from, attr, buf, sizeof(buf)) &&
-		    sscanf(buf, "%u:%u", &maj, &min) == 2)
-			found = reach(makedev(maj, min), to, depth + 1);
+		if (e->d_name[0] != '.' && read_devno(from, attr, &slave))
+			found = reach(slave, to, depth + 1);
 	}
 	if (d)
 		closedir(d);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <libmount.h>
 #include <linux/fsmap.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -155,75 +156,44 @@ out:
 	free(h);
 }
 
-/* mountinfo writes a space as \040. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++, to++) {
-		unsigned int c;
-
-		if (*s == '\\' && sscanf(s + 1, "%3o", &c) == 1) {
-			*to = c;
-			s += 3;
-		} else {
-			*to = *s;
-		}
-	}
-	*to = '\0';
-}
-
-/* "... - TYPE SOURCE OPTIONS": is SOURCE a block device? */
-static bool mount_source(const char *line, struct stat *st)
-{
-	const char *dash = strstr(line, " - ");
-	char source[4096];
-
-	if (!dash || sscanf(dash, " - %*s %4095s", source) != 1)
-		return false;
-	unescape(source);
-	return !stat(source, st) && S_ISBLK(st->st_mode);
-}
-
 static void walk_mounts(const char *only)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char line[8192], root[4096], point[4096];
-	unsigned int maj, min;
-	dev_t seen[MAX_MOUNTS];
+	struct libmnt_table *t = mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_iter *at = mnt_new_iter(MNT_ITER_FORWARD);
 	u64 i, *nr = &o.sum->mounts;
+	dev_t seen[MAX_MOUNTS];
+	struct libmnt_fs *fs;
 
-	while (f && fgets(line, sizeof(line), f) && !interrupted()) {
-		struct statfs fs;
+	while (!interrupted() && !mnt_table_next_fs(t, at, &fs)) {
+		const char *source = mnt_fs_get_source(fs);
+		const char *point = mnt_fs_get_target(fs);
+		dev_t dev = mnt_fs_get_devno(fs);
+		struct statfs sfs;
 		struct stat st;
-		dev_t dev;
 
-		if (sscanf(line, "%*d %*d %u:%u %4095s %4095s", &maj, &min,
-			   root, point) != 4)
-			continue;
-		unescape(point);
-		dev = makedev(maj, min);
 		/* btrfs has a device number of its own: ask the source. */
-		if (!maj && mount_source(line, &st)) {
-			dev = st.st_rdev;
-			if (!statfs(point, &fs) && layers_mute((u32)fs.f_type) &&
-			    layers_reach(dev, o.to))
+		if (!major(dev) && source && !stat(source, &st) &&
+		    S_ISBLK(st.st_mode)) {
+			if (!statfs(point, &sfs) &&
+			    layers_mute((u32)sfs.f_type) &&
+			    layers_reach(st.st_rdev, o.to))
 				strscpy(o.sum->obstacle,
-					layers_mute((u32)fs.f_type),
+					layers_mute((u32)sfs.f_type),
 					sizeof(o.sum->obstacle));
 			continue;
 		}
 		for (i = 0; i < *nr && seen[i] != dev; i++)
 			;
-		if (i < *nr || *nr == MAX_MOUNTS || strcmp(root, "/") ||
+		if (i < *nr || *nr == MAX_MOUNTS ||
+		    strcmp(mnt_fs_get_root(fs), "/") ||
 		    (only && strcmp(only, point)) || !layers_reach(dev, o.to))
 			continue;
 		seen[(*nr)++] = dev;
 		nftw(point, look_at_file, 32, FTW_PHYS | FTW_MOUNT);
 		look_at_map(point, dev);
 	}
-	if (f)
-		fclose(f);
+	mnt_free_iter(at);
+	mnt_unref_table(t);
 }
 
 /* The first of @rs that reaches beyond @at, and where it begins to. */

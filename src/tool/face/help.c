@@ -21,29 +21,24 @@ static const char intro[] =
 static const char words[] =
 	"A main device is the disk that grows bad blocks, a spare device is where its substitutes are. A block is 4 KiB of the mapped device, a slot is a 4 KiB data block on the spare. A remapped sector has its data on the spare. A known bad block is one that the main device failed on: it may be unreadable, and its next write goes to the spare; of a block that is remapped in part, the rest is known bad. A lost sector is one whose only copy was on a slot that failed. To absorb is to turn a failed write into a remap, to rescue is to save a block whose read succeeded only when it was retried, to evacuate is to move a block that still reads to the spare, to release is the way back. Sectors are always 512 bytes, counted from the start of the mapped device.";
 
-/* For each command but those whose text tells it. */
-static const char exit_status[] =
-	"0 done, 1 wrong command line, 2 refused, 3 failed, 4 not confirmed, 5 interrupted, 6 done in part.";
+static const char size_text[] =
+	"A SIZE is a number with a unit: s for sectors of 512 bytes; K, M, G, T for powers of 1024 (KiB, KB and so on are the same). Without a unit it is in bytes, and a multiple of 512.";
+static const char range_text[] =
+	"A RANGE is START, START+COUNT or START-LAST, in sectors of 512 bytes, without a unit.";
 
-struct exit_row {
-	const char *status, *text;
+/* What an exit status means unless the command says it. */
+static const char *const exits[RC_PARTLY] = {
+	[RC_OK] = "done",
+	[RC_USAGE] = "the command line is wrong; nothing was changed",
+	[RC_REFUSED] = "refused: a device, a file or a state is not as required; nothing was changed, except for a copy or a list that the message names",
+	[RC_FAILED] = "the kernel or a device failed, or the output could not be written",
+	[RC_DECLINED] = "not confirmed; nothing was changed",
+	[RC_INTERRUPTED] = EXIT_INTERRUPTED,
 };
 
-static const struct exit_row exits[] = {
-	{ "0", "done" },
-	{ "1", "the command line is wrong; nothing was changed" },
-	{ "2", "refused: a device, a file or a state is not as required; nothing was changed, except for a copy or a list that the message names" },
-	{ "3", "the kernel or a device failed, or the output could not be written" },
-	{ "4", "not confirmed; nothing was changed" },
-	{ "5", "interrupted; the same command takes the work up again" },
-	{ "6", "done, but for what the output names: blocks that could not be read (scrub, evacuate), are still bad (retest) or must stay on the spare (release), files that could not be looked at (whose), a spare that had to be kept (detach --to)" },
-};
-
-static const struct exit_row health_exits[] = {
-	{ "0", "fine" },
-	{ "1", "attention (status); repairable (check)" },
-	{ "2", "critical (status); not repairable (check)" },
-	{ "3", "cannot tell" },
+static const struct opt_def common_opts[] = {
+	{ "debug", NULL, "show what is sent to the kernel, as dmsetup would be called, on standard error" },
+	{ "help", NULL, "say what the command does, with examples" },
 };
 
 static const char lvm[] =
@@ -94,41 +89,89 @@ void help_all(void)
 				printf("  %-10s %s\n", (*c)->name,
 				       (*c)->summary);
 	}
-	printf("\n'dmremap COMMAND --help' says more, with examples; dmremap(8) says it all.\n");
+	printf("\n'dmremap COMMAND --help' and dmremap-COMMAND(8) say more, with examples; see also dmremap(8).\n");
+}
+
+static size_t nr_opts(const struct command *c)
+{
+	size_t n = 0;
+
+	while (n < MAX_OPTS && c->opts[n].name)
+		n++;
+	return n;
+}
+
+static bool has_opt(const struct command *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < nr_opts(c); i++)
+		if (!strcmp(c->opts[i].name, name))
+			return true;
+	return false;
+}
+
+/* Does one of its arguments, or an option's, bear this name? */
+static bool takes(const struct command *c, const char *what)
+{
+	size_t i;
+
+	for (i = 0; i < nr_opts(c); i++)
+		if (c->opts[i].arg && strstr(c->opts[i].arg, what))
+			return true;
+	return strstr(c->synopsis, what);
+}
+
+/* What exit status @rc of a command means; NULL: it does not end with it. */
+static const char *exit_text(const struct command *c, int rc)
+{
+	if (c->unknown_rc || c->exits[rc] || rc >= RC_INTERRUPTED)
+		return c->exits[rc];
+	return rc == RC_DECLINED && !has_opt(c, "yes") ? NULL : exits[rc];
+}
+
+static void help_option(const struct opt_def *o)
+{
+	char head[64];
+
+	snprintf(head, sizeof(head), "--%s%s%s", o->name, o->arg ? " " : "",
+		 o->arg ?: "");
+	if (strlen(head) <= 22 && strlen(o->help) <= 50) {
+		printf("  %-24s%s\n", head, o->help);
+	} else {
+		printf("  %s\n", head);
+		wrap(o->help, 26, 76);
+	}
 }
 
 void help_command(const struct command *cmd)
 {
-	const struct opt_def *o;
-	char head[64];
+	char line[512];
+	size_t i;
 
 	printf("Usage: dmremap %s [OPTIONS] %s\n\n", cmd->name, cmd->synopsis);
 	wrap(cmd->text, 0, 76);
-	if (cmd->opts[0].name) {
-		printf("\nOptions\n");
-		for (o = cmd->opts; o < cmd->opts + MAX_OPTS && o->name; o++) {
-			snprintf(head, sizeof(head), "--%s%s%s", o->name,
-				 o->arg ? " " : "", o->arg ?: "");
-			if (strlen(head) <= 22 && strlen(o->help) <= 50) {
-				printf("  %-24s%s\n", head, o->help);
-			} else {
-				printf("  %s\n", head);
-				wrap(o->help, 26, 76);
-			}
+	printf("\nOptions\n");
+	for (i = 0; i < nr_opts(cmd); i++)
+		help_option(&cmd->opts[i]);
+	for (i = 0; i < ARRAY_SIZE(common_opts); i++)
+		help_option(&common_opts[i]);
+	if (takes(cmd, "SIZE"))
+		wrap(size_text, 2, 76);
+	if (takes(cmd, "RANGE"))
+		wrap(range_text, 2, 76);
+	printf("\nExamples\n%s", cmd->examples);
+	printf("\nExit status\n");
+	for (i = 0; i <= RC_PARTLY; i++)
+		if (exit_text(cmd, i)) {
+			snprintf(line, sizeof(line), "%zu %s", i,
+				 exit_text(cmd, i));
+			wrap(line, 2, 76);
 		}
-	}
-	printf("%s  %-24s%s\n", cmd->opts[0].name ? "" : "\nOptions\n", "--debug",
-	       "show what is sent to the kernel, on standard error");
-	if (cmd->examples)
-		printf("\nExamples\n%s", cmd->examples);
-	if (!cmd->unknown_rc) {
-		printf("\nExit status\n");
-		wrap(exit_status, 2, 76);
-	}
 }
 
 /*--------------------------------------------------------------------
- * Man page
+ * Man pages: dmremap(8), and one for each command
  *--------------------------------------------------------------------
  */
 static void roff_char(char c, bool bol)
@@ -193,79 +236,140 @@ static void para(const char *text)
 	}
 }
 
+static void man_header(const char *title, const char *summary)
+{
+	const char *c;
+
+	puts(".\\\" Made by 'dmremap --generate man' from the table of commands.");
+	printf(".TH ");
+	for (c = title; *c; c++)
+		putchar(toupper((unsigned char)*c));
+	puts(" 8 \"2026-11-26\" \"dm-remap " DMR_RELEASE "\" \"System Administration\"");
+	puts(".SH NAME");
+	roff(title);
+	printf(" \\- ");
+	roff(summary);
+}
+
+static void man_option(const struct opt_def *o)
+{
+	printf(".TP\n.BR \\-\\-");
+	roff(o->name);
+	if (o->arg) {
+		printf(" \" \\fI");
+		roff(o->arg);
+		printf("\\fP\"");
+	}
+	putchar('\n');
+	roff_text(o->help);
+}
+
+static void man_exit(int rc, const char *text)
+{
+	printf(".TP\n.B %d\n", rc);
+	roff_text(text);
+}
+
+/* dmremap-create(8), and the others of its group. */
+static void man_see_also(const struct command *me)
+{
+	const struct command *const *c;
+
+	puts(".SH SEE ALSO\n.BR dmremap (8),");
+	for (c = commands; *c; c++)
+		if (*c != me && !strcmp((*c)->group, me->group))
+			printf(".BR dmremap\\-%s (8),\n", (*c)->name);
+	puts(".BR dmsetup (8)");
+}
+
 static void man_command(const struct command *c)
 {
-	const struct opt_def *o;
+	char title[64];
+	size_t i;
 
-	printf(".SS \"");
-	roff(c->name);
-	printf("\"\n.B dmremap ");
-	roff(c->name);
-	printf("\n.RI [ OPTIONS ]\n");
+	snprintf(title, sizeof(title), "dmremap-%s", c->name);
+	man_header(title, c->summary);
+	printf("\n.SH SYNOPSIS\n.B dmremap %s\n.RI [ OPTIONS ]\n", c->name);
 	if (*c->synopsis) {
 		printf(".I ");
 		roff(c->synopsis);
 		putchar('\n');
 	}
+	puts(".SH DESCRIPTION");
 	para(c->text);
-	for (o = c->opts; o < c->opts + MAX_OPTS && o->name; o++) {
-		printf(".TP\n.BR \\-\\-");
-		roff(o->name);
-		if (o->arg) {
-			printf(" \" \\fI");
-			roff(o->arg);
-			printf("\\fP\"");
-		}
-		putchar('\n');
-		roff_text(o->help);
-	}
-	if (c->examples) {
-		puts(".PP\nExamples:\n.PP\n.nf\n.RS");
-		roff(c->examples);
-		puts(".RE\n.fi");
-	}
-	if (!c->unknown_rc) {
-		puts(".PP\nExit status:");
-		roff_text(exit_status);
-	}
+	puts(".SH OPTIONS");
+	for (i = 0; i < nr_opts(c); i++)
+		man_option(&c->opts[i]);
+	for (i = 0; i < ARRAY_SIZE(common_opts); i++)
+		man_option(&common_opts[i]);
+	if (takes(c, "SIZE"))
+		para(size_text);
+	if (takes(c, "RANGE"))
+		para(range_text);
+	puts(".SH EXAMPLES\n.nf\n.RS");
+	roff(c->examples);
+	puts(".RE\n.fi\n.SH EXIT STATUS");
+	for (i = 0; i <= RC_PARTLY; i++)
+		if (exit_text(c, i))
+			man_exit(i, exit_text(c, i));
+	man_see_also(c);
 }
 
-static void exit_table(const struct exit_row *row, size_t nr)
-{
-	for (; nr; nr--, row++) {
-		printf(".TP\n.B %s\n", row->status);
-		roff_text(row->text);
-	}
-}
-
-static void gen_man(void)
+/* What each command says of an exit status. */
+static void man_exit_of(int rc, bool health, const char *before)
 {
 	const struct command *const *c;
-	unsigned int g;
+	char text[2048];
+	size_t n;
 
-	puts(".\\\" Made by 'dmremap --generate man' from the table of commands.");
-	puts(".TH DMREMAP 8 \"2026-11-24\" \"dm-remap " DMR_RELEASE "\" \"System Administration\"");
-	puts(".SH NAME\ndmremap \\- look after a disk that is growing bad blocks");
-	puts(".SH SYNOPSIS\n.B dmremap\n.I COMMAND\n.RI [ OPTIONS ]\n.RI [ ARGUMENTS ]");
+	n = snprintf(text, sizeof(text), "%s", before);
+	for (c = commands; *c && n < sizeof(text); c++)
+		if ((*c)->exits[rc] && !(*c)->unknown_rc == !health)
+			n += snprintf(text + n, sizeof(text) - n, "%s%s: %s",
+				      n > strlen(before) ? "; " : "",
+				      (*c)->name, (*c)->exits[rc]);
+	man_exit(rc, text);
+}
+
+static void man_group(const char *group)
+{
+	const struct command *const *c;
+
+	printf(".SS %s\n", group);
+	for (c = commands; *c; c++)
+		if (!strcmp((*c)->group, group)) {
+			printf(".TP\n.BR dmremap\\-%s (8)\n", (*c)->name);
+			roff_text((*c)->summary);
+		}
+}
+
+static void man_overview(void)
+{
+	unsigned int i;
+
+	man_header("dmremap", "look after a disk that is growing bad blocks");
+	puts("\n.SH SYNOPSIS\n.B dmremap\n.I COMMAND\n.RI [ OPTIONS ]\n.RI [ ARGUMENTS ]");
 	puts(".SH DESCRIPTION");
 	roff_text(intro);
 	puts(".SH WORDS");
 	roff_text(words);
 	puts(".SH SIZES AND RANGES");
-	roff_text("A SIZE is a number of bytes, or a number with a unit: s for sectors of 512 bytes, K, M, G, T for powers of 1024. A RANGE is START, START+COUNT or START-LAST, in sectors.");
-	puts(".SH COMMANDS");
-	for (g = 0; g < ARRAY_SIZE(groups); g++)
-		for (c = commands; *c; c++)
-			if (!strcmp((*c)->group, groups[g]))
-				man_command(*c);
+	roff_text(size_text);
+	para(range_text);
+	puts(".PP\nNumbers are decimal, or hexadecimal after 0x.");
+	puts(".SH COMMANDS\nEach has a page of its own.");
+	for (i = 0; i < ARRAY_SIZE(groups); i++)
+		man_group(groups[i]);
 	puts(".SH EXIT STATUS");
-	exit_table(exits, ARRAY_SIZE(exits));
+	for (i = 0; i < RC_PARTLY; i++)
+		man_exit(i, exits[i]);
+	man_exit_of(RC_PARTLY, false, "done in part; ");
 	puts(".PP\nOf status and check:");
-	exit_table(health_exits, ARRAY_SIZE(health_exits));
-	puts(".SH OPTIONS OF EVERY COMMAND\n.TP\n.B \\-\\-help");
-	roff_text("say what the command does, with examples");
-	puts(".TP\n.B \\-\\-debug");
-	roff_text("show what is sent to the kernel, as dmsetup would be called, on standard error");
+	for (i = HEALTH_FINE; i <= HEALTH_UNKNOWN; i++)
+		man_exit_of(i, true, "");
+	puts(".SH OPTIONS OF EVERY COMMAND");
+	for (i = 0; i < ARRAY_SIZE(common_opts); i++)
+		man_option(&common_opts[i]);
 	puts(".SH JSON");
 	roff_text("What --json prints is described by /usr/share/doc/dm-remap/dmremap.schema.json: the definition of a command has its name. Sectors are numbers of 512 bytes. New members may be added; those that are there keep their meaning.");
 	puts(".SH LVM");
@@ -278,7 +382,7 @@ static void gen_man(void)
 	roff_text("how far an interrupted scrub or detach has come; may be deleted at any time (DMREMAP_STATE names another folder)");
 	puts(".TP\n.I /etc/default/dmremap");
 	roff_text("DMREMAP_ASSEMBLE: the options of dmremap-assemble.service, which are not kept on the spare; DMREMAP_MONITOR: those of dmremap-monitor.service; DMREMAP_METRICS: the file that dmremap-metrics.timer has written every minute; DMREMAP_EXPECT: names of the devices that should be open, for monitor and metrics. 'systemctl enable --now dmremap-scrub@NAME.timer' has the device NAME read once a month");
-	puts(".SH SEE ALSO\n.BR dmsetup (8),\n.BR badblocks (8),\n.BR ddrescue (1),\n.BR smartctl (8),\n.BR lvm.conf (5)");
+	puts(".SH SEE ALSO\n.BR dmremaptab (5),\n.BR dmsetup (8),\n.BR badblocks (8),\n.BR ddrescue (1),\n.BR smartctl (8),\n.BR lvm.conf (5)");
 }
 
 /*--------------------------------------------------------------------
@@ -349,15 +453,17 @@ static void gen_zsh(void)
 	puts("\tesac\n}\n_dmremap \"$@\"");
 }
 
-int generate(const char *what)
+int generate(const char *what, const struct command *c)
 {
-	if (!strcmp(what, "man"))
-		gen_man();
+	if (!strcmp(what, "man") && c)
+		man_command(c);
+	else if (!strcmp(what, "man"))
+		man_overview();
 	else if (!strcmp(what, "bash"))
 		gen_bash();
 	else if (!strcmp(what, "zsh"))
 		gen_zsh();
 	else
-		return fail(RC_USAGE, "--generate makes man, bash or zsh");
+		return fail(RC_USAGE, "--generate makes man [COMMAND], bash or zsh");
 	return RC_OK;
 }

@@ -193,37 +193,27 @@ bool parse_u64(const char *s, u64 *v)
 
 bool parse_size(const char *s, u64 *sectors)
 {
-	char number[32], unit;
-	size_t n;
-	int shift;
+	const char *units = "KMGT", *unit;
+	unsigned int shift = 0;
+	char *end;
 	u64 v;
 
-	n = s ? strlen(s) : 0;
-	if (!n || n >= sizeof(number))
+	if (!s || !isdigit((unsigned char)*s))
 		return false;
-	memcpy(number, s, n + 1);
-	/* "64MiB" and "64MB" mean the same here as "64M". */
-	if (n > 3 && !strcmp(number + n - 2, "iB"))
-		number[n -= 2] = '\0';
-	else if (n > 2 && number[n - 1] == 'B' && isalpha((unsigned char)number[n - 2]))
-		number[--n] = '\0';
-	unit = number[n - 1];
-	if (isdigit((unsigned char)unit)) {
-		if (!parse_u64(number, &v) || v % 512)
-			return false;
+	errno = 0;
+	v = strtoull(s, &end, s[0] == '0' && (s[1] | 32) == 'x' ? 16 : 10);
+	if (errno)
+		return false;
+	if (!*end) {
 		*sectors = v / 512;
-		return true;
+		return !(v % 512);
 	}
-	number[n - 1] = '\0';
-	if (!parse_u64(number, &v))
-		return false;
-	switch (unit) {
-	case 's': shift = 0; break;
-	case 'K': case 'k': shift = 1; break;
-	case 'M': case 'm': shift = 11; break;
-	case 'G': case 'g': shift = 21; break;
-	case 'T': case 't': shift = 31; break;
-	default: return false;
+	if (strcmp(end, "s")) {
+		unit = strchr(units, toupper((unsigned char)*end));
+		if (!unit || (end[1] && strcmp(end + 1, "B") &&
+			      strcmp(end + 1, "iB")))
+			return false;
+		shift = 1 + 10 * (unit - units);
 	}
 	*sectors = v << shift;
 	return *sectors >> shift == v;
@@ -267,11 +257,15 @@ int opt_u64(const struct args *a, const char *name, u64 *v)
 int opt_size(const struct args *a, const char *name, u64 *sectors)
 {
 	const char *s = opt(a, name);
+	u64 bytes;
 
+	if (s && parse_u64(s, &bytes) && bytes % 512)
+		return fail(RC_USAGE, "--%s: '%s' without a unit is in bytes, and no multiple of 512; write %ss for sectors, or %sK, %sM, %sG, %sT",
+			    name, s, s, s, s, s, s);
 	/* Places start at 0, but nothing has this length. */
 	if (s && (!parse_size(s, sectors) ||
 		  (!*sectors && strcmp(name, "start"))))
-		return fail(RC_USAGE, "--%s: '%s' is not a size; write for example 64M, 2G or 8192s (sectors of 512 bytes)",
+		return fail(RC_USAGE, "--%s: '%s' is not a size; write a number with K, M, G, T, or s for sectors of 512 bytes, as in 64M",
 			    name, s);
 	return RC_OK;
 }

@@ -30,6 +30,7 @@ struct opt_def {
 };
 
 #define MAX_OPTS	24
+#define EXIT_INTERRUPTED	"interrupted; the same command takes the work up again"
 
 struct args;
 
@@ -44,6 +45,8 @@ struct command {
 	int (*run)(struct args *a);
 	/* Exit status for what is no answer, if not as in enum rc */
 	int unknown_rc;
+	/* What an exit status means where it is not as ever; 5 and 6 if it ends so */
+	const char *exits[RC_PARTLY + 1];
 	struct opt_def opts[MAX_OPTS];
 };
 
@@ -99,9 +102,18 @@ int confirm_rest(bool yes, const char *question, const char *declined);
 __printf(1, 2)
 void would(const char *fmt, ...);
 
+/*
+ * A table with these columns (the last is text, the others are numbers). The cells of a
+ * row are separated by tabs. Printing it releases it; without rows it prints nothing.
+ */
+struct libscols_table *table_new(const char *const heads[]);
+__printf(2, 3)
+void table_row(struct libscols_table *t, const char *fmt, ...);
+void table_print(struct libscols_table *t);
+
 void help_command(const struct command *cmd);
 void help_all(void);
-int generate(const char *what);
+int generate(const char *what, const struct command *c);
 
 /*--------------------------------------------------------------------
  * Numbers
@@ -110,8 +122,9 @@ int generate(const char *what);
 
 /* A decimal or 0x number and nothing else. Return: false if it is not one. */
 bool parse_u64(const char *s, u64 *v);
-/* A size with an optional unit (s = sectors, K, M, G, T: powers of 1024; bytes
- * without), in sectors.
+/*
+ * A size as the man page has it: with a unit (s: sectors; K, M, G, T, also as KB or
+ * KiB), or in bytes. In sectors.
  */
 bool parse_size(const char *s, u64 *sectors);
 /* "START", "START+COUNT" or "START-LAST", in sectors. */
