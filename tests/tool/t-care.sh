@@ -47,7 +47,7 @@ t_scrub() {
 	random $M/lab
 	dmremap lab hurt --bad 40 --seed 4 --kind read,write >/dev/null
 	local n
-	n=$(dmsetup table lab-main | grep -c error)
+	n=$(dmsetup table lab-main-reads | grep -c error)
 	expect 0 "blocks unreadable" dmremap scrub lab 0+8
 	expect 6 "64 MiB read" dmremap scrub lab
 	[ "$(value known_bad)" -ge "$n" ]

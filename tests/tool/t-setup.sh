@@ -154,7 +154,7 @@ t_places() {
 }
 
 t_lab() {
-	lab --bad 20 --seed 7 --kind read
+	lab --bad 20 --seed 7 --kind read --size 256M
 	dd if=$M/lab-main of=/dev/null bs=4k status=none 2>/dev/null && return 1
 	random $M/lab-main
 	refused 2 'already' dmremap lab create lab --ram
@@ -162,6 +162,23 @@ t_lab() {
 	refused 1 'kind' dmremap lab hurt lab --kind heavy
 	refused 1 'range of sectors' dmremap lab hurt lab --at 9999999
 	refused 2 'no device' dmremap lab hurt nonesuch
+	# A disk that is half bad, again and again, whatever fails there; or how many it can.
+	expect 0 '20 bad blocks now' dmremap lab hurt lab --bad 0
+	for kind in write read,write; do
+		expect 0 '9020 bad blocks now' dmremap lab hurt lab --bad 9000 --kind $kind
+		expect 0 '9021 bad blocks now' dmremap lab hurt lab --bad 1 --kind $kind
+		refused 1 '9021 blocks are bad; this disk takes 23747 more' dmremap lab hurt lab --bad 29000 --kind $kind
+		expect 0 '0 bad blocks now' dmremap lab heal lab
+		expect 0 '20 bad blocks now' dmremap lab hurt lab --bad 20
+	done
+	# Exactly the ways that were asked for
+	dmremap lab heal lab >/dev/null
+	dmremap lab hurt lab --at 800+8 --kind read >/dev/null
+	dmremap lab hurt lab --at 1600+8 --kind write >/dev/null
+	dd if=$M/lab-main of=/dev/null bs=4k skip=100 count=1 iflag=direct status=none 2>/dev/null && return 1
+	dd if=/dev/zero of=$M/lab-main bs=4k seek=100 count=1 oflag=direct status=none
+	dd if=$M/lab-main of=/dev/null bs=4k skip=200 count=1 iflag=direct status=none
+	dd if=/dev/zero of=$M/lab-main bs=4k seek=200 count=1 oflag=direct status=none 2>/dev/null && return 1
 	dmremap lab heal lab >/dev/null
 	dd if=$M/lab-main of=/dev/null bs=1M iflag=direct status=none
 	dmremap create lab $M/lab-main $M/lab-spare --yes >/dev/null

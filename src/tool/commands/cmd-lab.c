@@ -1,179 +1,241 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * dmremap lab: a disposable failing disk, made of loop files and device-mapper
- * targets. Its state is its own table.
+ * targets. Reads go through one table, writes through another: these are its state.
  */
+#include "devices/device.h"
 #include "devices/dm.h"
-#include "face/tool.h"
+#include "lists/ranges.h"
 
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
 #define LAB_UUID	"DMREMAP-LAB-"
+/* Each is up to two lines of a table, of which the kernel takes a million. */
+#define MAX_BAD	400000
 
-enum kind { GOOD, WRITES = 1, READS = 2, BOTH = 3 };
-
-struct spot {
-	u64 start, len;
-	enum kind kind;
-};
+enum way { READS, WRITES, NR_WAYS };
 
 struct disk {
-	char name[DM_NAME];	/* NAME-main or NAME-spare */
-	char err[DM_NAME];	/* the device on which all fails */
+	char name[DM_NAME];		/* NAME-main or NAME-spare */
+	char way[NR_WAYS][DM_NAME];	/* what reads and writes go through */
 	unsigned int major, minor;	/* of the loop device */
 	u64 sectors;
-	struct spot *bad;
-	size_t nr;
+	struct ranges bad[NR_WAYS];
 };
 
 static void disk_names(struct disk *d, const char *lab, const char *which)
 {
 	memset(d, 0, sizeof(*d));
 	snprintf(d->name, sizeof(d->name), "%.90s-%s", lab, which);
-	snprintf(d->err, sizeof(d->err), "%.90s-%s-err", lab, which);
+	snprintf(d->way[READS], DM_NAME, "%.90s-%s-reads", lab, which);
+	snprintf(d->way[WRITES], DM_NAME, "%.90s-%s-writes", lab, which);
+}
+
+static void disk_free(struct disk *d)
+{
+	ranges_free(&d->bad[READS]);
+	ranges_free(&d->bad[WRITES]);
 }
 
 /*--------------------------------------------------------------------
- * Its table
+ * Its tables
  *--------------------------------------------------------------------
  */
-static int by_start(const void *a, const void *b)
-{
-	const struct spot *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-static struct dm_line *spot_line(const struct disk *d, u64 at, u64 len,
-				 enum kind kind)
-{
-	char loop[32], err[160];
-
-	snprintf(loop, sizeof(loop), "%u:%u", d->major, d->minor);
-	snprintf(err, sizeof(err), "/dev/mapper/%s", d->err);
-	switch (kind) {
-	case GOOD:
-		return dm_line(at, len, "linear", "%s %llu", loop, ULL(at));
-	case BOTH:
-		return dm_line(at, len, "error", "%s", "");
-	default:
-		/* Read, write and flush each go to a device of their own. */
-		return dm_line(at, len, "delay",
-			       "%s %llu 0 %s %llu 0 %s %llu 0",
-			       kind == READS ? err : loop, ULL(at),
-			       kind == WRITES ? err : loop, ULL(at), loop,
-			       ULL(at));
-	}
-}
-
-static struct dm_line *disk_table(struct disk *d)
+static struct dm_line *way_table(struct disk *d, enum way way)
 {
 	struct dm_line *lines = NULL, **tail = &lines;
+	struct ranges *bad = &d->bad[way];
 	u64 at = 0;
 	size_t i;
 
-	if (d->nr)
-		qsort(d->bad, d->nr, sizeof(*d->bad), by_start);
-	for (i = 0; i <= d->nr; i++) {
-		u64 start = i < d->nr ? d->bad[i].start : d->sectors;
-		u64 len = i < d->nr ? d->bad[i].len : 0;
+	ranges_tidy(bad);
+	for (i = 0; i <= bad->nr; i++) {
+		u64 start = i < bad->nr ? bad->r[i].start : d->sectors;
 
 		if (start > at) {
-			*tail = spot_line(d, at, start - at, GOOD);
+			*tail = dm_line(at, start - at, "linear", "%u:%u %llu",
+					d->major, d->minor, ULL(at));
 			tail = &(*tail)->next;
-			at = start;
 		}
-		/* Spots may overlap: what is left of this one. */
-		if (!len || start + len <= at)
-			continue;
-		*tail = spot_line(d, at, start + len - at, d->bad[i].kind);
+		if (i == bad->nr)
+			break;
+		*tail = dm_line(start, bad->r[i].count, "error", "%s", "");
 		tail = &(*tail)->next;
-		at = start + len;
+		at = start + bad->r[i].count;
 	}
 	return lines;
 }
 
-static void add_spot(struct disk *d, u64 start, u64 len, enum kind kind)
+/* Flushes go to the loop device itself. */
+static bool find_loop(struct disk *d)
 {
-	d->bad = realloc(d->bad, (d->nr + 1) * sizeof(*d->bad));
-	if (!d->bad)
-		abort();
-	d->bad[d->nr++] = (struct spot){ start, len, kind };
+	struct dm_line *l = NULL;
+	bool found;
+
+	found = !dm_table(d->name, &l) && l &&
+		sscanf(l->params, "%*s %*u %*u %*s %*u %*u %u:%u", &d->major,
+		       &d->minor) == 2;
+	if (found)
+		d->sectors = l->len;
+	dm_free_lines(l);
+	return found;
+}
+
+static bool send_bad(const char *name, FILE *f)
+{
+	struct dm_line *lines, *l;
+
+	if (!f || dm_table(name, &lines))
+		return false;
+	for (l = lines; l; l = l->next)
+		if (!strcmp(l->type, "error"))
+			fwrite(&(struct range){ l->start, l->len },
+			       sizeof(struct range), 1, f);
+	dm_free_lines(lines);
+	return !fclose(f);
+}
+
+/*
+ * In a process of its own: libdevmapper multiplies the buffers of all later calls by
+ * what the answer to this one took, and the next table would not fit into memory.
+ */
+static bool read_way(struct disk *d, enum way way)
+{
+	int fds[2], status = 1;
+	struct range r;
+	FILE *f = NULL;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return false;
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		_exit(!send_bad(d->way[way], fdopen(fds[1], "w")));
+	close(fds[1]);
+	f = fdopen(fds[0], "r");
+	while (f && fread(&r, sizeof(r), 1, f) == 1)
+		ranges_add(&d->bad[way], r.start, r.count);
+	if (f)
+		fclose(f);
+	return pid > 0 && waitpid(pid, &status, 0) > 0 && !status && f;
 }
 
 static int read_disk(struct disk *d)
 {
-	struct dm_line *lines, *l;
-	unsigned int major, minor, err_major = 0, err_minor = 0;
-	struct stat st;
-	char err[160];
+	enum way way;
 
-	snprintf(err, sizeof(err), "/dev/mapper/%s", d->err);
-	if (!stat(err, &st)) {
-		err_major = major(st.st_rdev);
-		err_minor = minor(st.st_rdev);
-	}
-	if (dm_table(d->name, &lines) || !lines)
+	if (!find_loop(d))
 		return fail(RC_REFUSED, "there is no device '%s': is that the name of a lab? 'dmremap lab create NAME' makes one",
 			    d->name);
-	for (l = lines; l; l = l->next) {
-		enum kind kind = GOOD;
+	for (way = READS; way < NR_WAYS; way++)
+		if (!read_way(d, way))
+			return fail(RC_REFUSED, "there is no device '%s'; 'dmremap lab destroy' removes the rest of the lab",
+				    d->way[way]);
+	return ranges_whole(&d->bad[READS]) ?: ranges_whole(&d->bad[WRITES]);
+}
 
-		d->sectors = l->start + l->len;
-		if (!strcmp(l->type, "error")) {
-			kind = BOTH;
-		} else if (sscanf(l->params, "%u:%u", &major, &minor) == 2) {
-			kind = GOOD;
-			if (!strcmp(l->type, "delay"))
-				kind = major == err_major &&
-				       minor == err_minor ? READS : WRITES;
-			/* The flush device, or the only one, is the loop. */
-			if (kind == GOOD) {
-				d->major = major;
-				d->minor = minor;
-			}
-		}
-		if (kind != GOOD)
-			add_spot(d, l->start, l->len, kind);
+static int load_disk(struct disk *d)
+{
+	struct dm_line *lines;
+	enum way way;
+	int r = RC_OK;
+
+	for (way = READS; way < NR_WAYS && !r; way++) {
+		lines = way_table(d, way);
+		r = dm_load(d->way[way], lines) ?: dm_suspend(d->way[way]) ?:
+		    dm_resume(d->way[way]);
+		dm_free_lines(lines);
 	}
-	dm_free_lines(lines);
-	return RC_OK;
+	return r;
 }
 
 /*--------------------------------------------------------------------
  * Hurting
  *--------------------------------------------------------------------
  */
-static int parse_kind(const struct args *a, enum kind *kind)
+/* @ways: a bit for each */
+static int parse_kind(const struct args *a, unsigned int *ways)
 {
 	const char *s = opt(a, "kind") ?: "read,write";
 
 	if (!strcmp(s, "read"))
-		*kind = READS;
+		*ways = 1 << READS;
 	else if (!strcmp(s, "write"))
-		*kind = WRITES;
+		*ways = 1 << WRITES;
 	else if (!strcmp(s, "read,write") || !strcmp(s, "write,read"))
-		*kind = BOTH;
+		*ways = 1 << READS | 1 << WRITES;
 	else
 		return fail(RC_USAGE, "--kind is read, write, or read,write");
 	return RC_OK;
 }
 
+static void add_spot(struct disk *d, u64 start, u64 count, unsigned int ways)
+{
+	enum way way;
+
+	for (way = READS; way < NR_WAYS; way++)
+		if (ways >> way & 1)
+			ranges_add(&d->bad[way], start, count);
+}
+
+/* Bad blocks: a byte for each block of the disk. Return: their number. */
+static u64 mark_bad(const struct disk *d, u8 *bad)
+{
+	u64 nr = 0, b;
+	enum way way;
+	size_t i;
+
+	for (way = READS; way < NR_WAYS; way++)
+		for (i = 0; i < d->bad[way].nr; i++) {
+			const struct range *r = &d->bad[way].r[i];
+
+			for (b = r->start / 8; b * 8 < r->start + r->count; b++) {
+				nr += !bad[b];
+				bad[b] = 1;
+			}
+		}
+	return nr;
+}
+
+static int add_random(struct disk *d, u8 *bad, u64 nr, unsigned int ways)
+{
+	u64 blocks = d->sectors / 8, have = mark_bad(d, bad), b;
+	/* Half of them: a place that is good is found soon. */
+	u64 most = min(blocks / 2, (u64)MAX_BAD);
+
+	most -= min(most, have);
+	if (nr > most)
+		return fail(RC_USAGE, "--bad: %llu blocks are bad; this disk takes %llu more at random places",
+			    ULL(have), ULL(most));
+	while (nr) {
+		b = drand48() * blocks;
+		if (bad[b])
+			continue;
+		bad[b] = 1;
+		add_spot(d, b * 8, 8, ways);
+		nr--;
+	}
+	return RC_OK;
+}
+
 static int add_bad(const struct args *a, struct disk *d, u64 nr)
 {
-	u64 seed = (u64)now_seconds() ^ getpid(), start, count, i;
+	u64 seed = (u64)now_seconds() ^ getpid(), start, count;
 	const char *at = opt(a, "at");
-	enum kind kind = BOTH;
 	char *list, *save = NULL, *word;
+	unsigned int ways = 0;
+	u8 *bad;
 	int r;
 
-	r = parse_kind(a, &kind) ?: opt_u64(a, "bad", &nr) ?:
+	r = parse_kind(a, &ways) ?: opt_u64(a, "bad", &nr) ?:
 	    opt_u64(a, "seed", &seed);
 	if (r)
 		return r;
@@ -186,48 +248,37 @@ static int add_bad(const struct args *a, struct disk *d, u64 nr)
 				r = fail(RC_USAGE, "--at: '%s' is not a range of sectors on a disk of %llu",
 					 word, ULL(d->sectors));
 			else
-				add_spot(d, start, count, kind);
+				add_spot(d, start, count, ways);
 		}
 		free(list);
 		return r;
 	}
-	if (nr > d->sectors / 16)
-		return fail(RC_USAGE, "--bad: at most %llu on this disk",
-			    ULL(d->sectors / 16));
+	bad = calloc(d->sectors / 8, 1);
 	srand48(seed);
-	for (i = 0; i < nr; i++)
-		add_spot(d, (u64)(drand48() * (d->sectors / 8)) * 8, 8, kind);
-	return RC_OK;
-}
-
-static int load_disk(struct disk *d)
-{
-	struct dm_line *lines = disk_table(d);
-	int r = dm_load(d->name, lines);
-
-	if (!r)
-		r = dm_suspend(d->name);
-	if (!r)
-		r = dm_resume(d->name);
-	dm_free_lines(lines);
-	return r;
+	r = bad ? add_random(d, bad, nr, ways) : fail(RC_FAILED, "out of memory");
+	free(bad);
+	return r ?: ranges_whole(&d->bad[READS]) ?: ranges_whole(&d->bad[WRITES]);
 }
 
 static int hurt(struct args *a, const char *lab, bool heal)
 {
 	struct disk d;
+	u8 *bad;
 	int r;
 
 	disk_names(&d, lab, opt(a, "spare") ? "spare" : "main");
 	r = read_disk(&d);
 	if (heal)
-		d.nr = 0;
+		disk_free(&d);
 	else
 		r = r ?: add_bad(a, &d, 10);
 	r = r ?: load_disk(&d);
-	if (!r)
-		printf("/dev/mapper/%s: %zu bad spots now\n", d.name, d.nr);
-	free(d.bad);
+	bad = r ? NULL : calloc(d.sectors / 8, 1);
+	if (bad)
+		printf("/dev/mapper/%s: %llu bad blocks now\n", d.name,
+		       ULL(mark_bad(&d, bad)));
+	free(bad);
+	disk_free(&d);
 	return r;
 }
 
@@ -286,6 +337,7 @@ static int make_disk(const struct args *a, const char *lab, const char *which,
 	char path[PATH_MAX], uuid[DM_NAME];
 	struct dm_line *lines;
 	dev_t devno = 0;
+	enum way way;
 	struct disk d;
 	int fd = -1, r;
 
@@ -297,23 +349,28 @@ static int make_disk(const struct args *a, const char *lab, const char *which,
 		return r;
 	d.major = major(devno);
 	d.minor = minor(devno);
-	lines = dm_line(0, sectors, "error", "%s", "");
-	r = dm_create(d.err, NULL, lines);
-	dm_free_lines(lines);
-	if (!r && bad)
+	if (bad)
 		r = add_bad(a, &d, bad);
+	for (way = READS; way < NR_WAYS && !r; way++) {
+		lines = way_table(&d, way);
+		r = dm_create(d.way[way], NULL, lines);
+		dm_free_lines(lines);
+	}
 	if (!r) {
-		lines = disk_table(&d);
+		lines = dm_line(0, sectors, "delay",
+				"/dev/mapper/%s 0 0 /dev/mapper/%s 0 0 %u:%u 0 0",
+				d.way[READS], d.way[WRITES], d.major, d.minor);
 		snprintf(uuid, sizeof(uuid), LAB_UUID "%.100s", d.name);
 		r = dm_create(d.name, uuid, lines);
 		dm_free_lines(lines);
 	}
 	/* The loop device goes when the last one closes it. */
 	close(fd);
-	free(d.bad);
+	disk_free(&d);
 	if (r) {
-		if (dm_exists(d.err))
-			dm_remove(d.err);
+		for (way = READS; way < NR_WAYS; way++)
+			if (dm_exists(d.way[way]))
+				dm_remove(d.way[way]);
 		unlink(path);
 	}
 	return r;
@@ -353,23 +410,28 @@ static int create(struct args *a, const char *lab)
 
 static int remove_disk(const char *lab, const char *which)
 {
-	char path[PATH_MAX], want[160];
+	char path[PATH_MAX] = "", want[160];
+	const char *names[1 + NR_WAYS];
+	struct dm_line *l = NULL;
+	unsigned int i;
 	struct disk d;
-	int r;
+	int r = RC_OK;
 
 	disk_names(&d, lab, which);
-	if (!dm_exists(d.name) && !dm_exists(d.err))
-		return RC_OK;
-	r = dm_exists(d.name) ? read_disk(&d) : RC_OK;
-	if (r)
-		return r;
-	free(d.bad);
-	sysfs_line(path, sizeof(path),
-		   "/sys/dev/block/%u:%u/loop/backing_file", d.major, d.minor);
-	if (dm_exists(d.name))
-		r = dm_remove(d.name);
-	if (!r && dm_exists(d.err))
-		r = dm_remove(d.err);
+	names[0] = d.name;
+	names[1] = d.way[READS];
+	names[2] = d.way[WRITES];
+	/* An interrupted 'create' has left less. */
+	if (find_loop(&d) ||
+	    (!dm_table(d.way[READS], &l) && l &&
+	     sscanf(l->params, "%u:%u", &d.major, &d.minor) == 2))
+		sysfs_line(path, sizeof(path),
+			   "/sys/dev/block/%u:%u/loop/backing_file", d.major,
+			   d.minor);
+	dm_free_lines(l);
+	for (i = 0; i < ARRAY_SIZE(names) && !r; i++)
+		if (dm_exists(names[i]))
+			r = dm_remove(names[i]);
 	/* Only what this command has made. */
 	snprintf(want, sizeof(want), "/dmremap-lab-%s.img", d.name);
 	if (!r && strlen(path) > strlen(want) &&
@@ -380,14 +442,15 @@ static int remove_disk(const char *lab, const char *which)
 
 static int destroy(const char *lab)
 {
-	char name[DM_NAME], spare[DM_NAME];
+	char name[DM_NAME], spare[DM_NAME], reads[DM_NAME];
 	struct remap *list;
 	int i, nr, r;
 
 	snprintf(name, sizeof(name), "/dev/mapper/%.90s-main", lab);
 	snprintf(spare, sizeof(spare), "%.90s-spare", lab);
+	snprintf(reads, sizeof(reads), "%.90s-main-reads", lab);
 	/* What an interrupted 'create' has left is a lab, too. */
-	if (!dm_exists(name + 12) && !dm_exists(spare))
+	if (!dm_exists(name + 12) && !dm_exists(spare) && !dm_exists(reads))
 		return fail(RC_REFUSED, "there is no lab '%s'; 'dmremap lab create %s' makes it", lab, lab);
 	r = remap_list(&list, &nr);
 	for (i = 0; !r && i < nr; i++) {
@@ -435,7 +498,7 @@ const struct command cmd_lab = {
 	.opts = {
 		{ "size", "SIZE", "of the failing disk (default 256M)" },
 		{ "spare-size", "SIZE", "of the spare (default 64M)" },
-		{ "bad", "N", "so many bad blocks at random places (default: create 50, hurt 10)" },
+		{ "bad", "N", "so many bad blocks of 4 KiB at random places, up to half of the disk (default: create 50, hurt 10)" },
 		{ "at", "RANGE,...", "bad sectors exactly here instead" },
 		{ "kind", "KIND", "what fails there: read, write, or read,write (default)" },
 		{ "seed", "N", "the same places each time" },
