@@ -85,13 +85,14 @@ static void print_of_a_checksummed_block(void **state)
 {
 	u8 block[1024] = { 0 };
 	u32 hash[2], crc;
+	__le32 end;
 	int i;
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
 		block[100] = i;
-		crc = crc32c(~0U, block, sizeof(block) - 4);
-		memcpy(block + sizeof(block) - 4, &crc, 4);
+		end = cpu_to_le32(crc32c(~0U, block, sizeof(block) - 4));
+		memcpy(block + sizeof(block) - 4, &end, 4);
 		hash[i] = dmr_print_fold(dmr_print_hash(DMR_PRINT_HASH, block,
 							sizeof(block)));
 		crc = crc32c(~0U, block, sizeof(block));
