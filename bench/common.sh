@@ -5,6 +5,8 @@
 # in the VM. To be sourced.
 
 bench=$LAB_TOP/build/bench
+programs=$bench
+[[ $LAB_KERNEL != *-arm64* ]] || programs=$LAB_TOP/build/arm64/bench
 loop=/sys/kernel/debug/bio-loop
 # In user-mode Linux, time is real; figures have names of their own there.
 # shellcheck disable=SC2034
@@ -57,7 +59,7 @@ sectors_of() { blockdev --getsz "$1"; }
 linear() { dmsetup create "$1" --table "0 $(sectors_of "$2") linear $2 0"; }
 
 # spare DEVICE MAIN REMAPS scattered|clustered
-spare() { "$bench/mkspare" "$1" "$(sectors_of "$2")" "$3" "$4" || die "mkspare"; }
+spare() { "$programs/mkspare" "$1" "$(sectors_of "$2")" "$3" "$4" || die "mkspare"; }
 
 # remap NAME MAIN SPARE
 remap() {

@@ -13,6 +13,7 @@
 #   kernels/<release>/toolchain                link to the root that builds modules for it
 #   kernels/6.1, kernels/6.12, kernels/uml...  links to the newest <release>
 #   roots/<suite>-<name>/                      other releases of Debian, see lab/in-root
+#   roots/<architecture>/                      Debian 12 of that architecture, see lab/cross
 #   zfs/<release>/*.ko                         ZFS modules
 #   guest/tools, guest/zfs                     programs for the guests only
 #   source/<version>/                          Debian's kernel source
@@ -46,6 +47,36 @@ lab_release() {
 	fi
 }
 
+# lab_arch RELEASE: the architecture of a kernel, as Debian calls it
+lab_arch() {
+	case $1 in
+	*-arm64*) echo arm64 ;;
+	*-s390x*) echo s390x ;;
+	*) echo amd64 ;;
+	esac
+}
+
+# lab_triplet ARCH: how gcc calls it
+lab_triplet() {
+	case $1 in
+	arm64) echo aarch64-linux-gnu ;;
+	s390x) echo s390x-linux-gnu ;;
+	*) echo x86_64-linux-gnu ;;
+	esac
+}
+
+# lab_programs ARCH: the folder of the programs that are built for it
+lab_programs() { echo "$TOP_DIR/build${1:+/$1}" | sed 's,/amd64$,,'; }
+
+# lab_cross_args RELEASE: kbuild's arguments for a kernel of another architecture, in $cross
+lab_cross_args() {
+	local arch
+
+	arch=$(lab_arch "$1")
+	cross=()
+	[ "$arch" = amd64 ] || cross=("ARCH=${arch/s390x/s390}" "CROSS_COMPILE=$(lab_triplet "$arch")-")
+}
+
 # Run a command under an exclusive lock, one lock file for each purpose.
 lab_lock() {
 	mkdir -p "$LAB_CACHE/locks"
@@ -61,13 +92,14 @@ lab_unlock() { exec 9>&-; }
 # lab_kbuild RELEASE ARG...: make, with the headers of a kernel in the cache and with
 # the compiler it wants. Nothing of an outer make.
 lab_kbuild() {
-	local root=$LAB_CACHE/kernels/$1 kdir within=()
+	local root=$LAB_CACHE/kernels/$1 kdir within=() cross
 
 	kdir=$root/lib/modules/$1/build
 	[ ! -e "$root/toolchain" ] || within=("$LAB_DIR/in-root" "$root/toolchain")
+	lab_cross_args "$1"
 	! grep -qsx CONFIG_UML=y "$kdir/.config" || set -- "$@" ARCH=um
 	env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u KVER "${within[@]}" \
-		make -s -C "$kdir" CONFIG_DEBUG_INFO_BTF_MODULES='' "${@:2}"
+		make -s -C "$kdir" CONFIG_DEBUG_INFO_BTF_MODULES='' "${cross[@]}" "${@:2}"
 }
 
 # lab_tree RELEASE: the guest's /lib/modules/<release>, in $tree: links to the cache,

@@ -70,7 +70,7 @@ not_logged() {
 
 # needs MODULE: a kernel that was built here may lack it, Debian's have it
 needs() {
-	[[ $LAB_KERNEL = *-amd64 ]] || modprobe -n "$1" 2>/dev/null ||
+	[[ $LAB_KERNEL = *-@(amd64|arm64|arm64-16k) ]] || modprobe -n "$1" 2>/dev/null ||
 		skip "$1 is not built for this kernel"
 }
 
