@@ -57,7 +57,7 @@ SCHEDULES = 200000
 
 .PHONY: sim
 sim: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
-	@tests/sim/run $(SEED) $(SCHEDULES) $(SCENARIOS)
+	@BUILD=$(BUILD) tests/sim/run $(SEED) $(SCHEDULES) $(SCENARIOS)
 
 # A crash after every I/O of each scenario, and of the recovery, with every pattern of
 # what is left; of a cut with more than 600 these and 150 random ones.
