@@ -9,11 +9,11 @@ MAKEFLAGS += --no-builtin-rules
 
 BUILD := build
 CORE := src/core
-CORE_SRC := $(addprefix $(CORE)/dm-remap-,format.c store.c store-load.c index.c \
-	    engine.c engine-write.c engine-read.c \
+CORE_SRC := $(addprefix $(CORE)/dm-remap-,format.c store.c store-probe.c store-load.c \
+	    index.c engine.c engine-write.c engine-read.c \
 	    engine-examine.c engine-admin.c)
 # Format and store alone: what the tool needs.
-STORE_SRC := $(addprefix $(CORE)/dm-remap-,format.c store.c store-load.c)
+STORE_SRC := $(addprefix $(CORE)/dm-remap-,format.c store.c store-probe.c store-load.c)
 
 CFLAGS ?= -O2 -g
 USER_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -I$(CORE) -Isrc/user -MMD -MP

@@ -20,13 +20,14 @@ static unsigned int clip(const struct dmr_engine *e, u64 block, u64 nr)
 
 /*
  * Make blocks known bad that are not on the spare yet, or only in part, and take
- * them into x->piece. Return: false if the spare is full.
+ * them into x->piece. Return: 0, or the error of dmr_mark() that ended it.
  */
-static bool mark_blocks(struct dmr_engine *e, struct dmr_exam *x, u64 block,
-			unsigned int nr, bool copy, struct dmr_tally *tally)
+static int mark_blocks(struct dmr_engine *e, struct dmr_exam *x, u64 block,
+		       unsigned int nr, bool copy, struct dmr_tally *tally)
 {
 	struct dmr_piece *p;
 	unsigned int i;
+	int r;
 
 	x->releases = e->releases;
 	for (i = 0; i < nr; i++) {
@@ -39,12 +40,12 @@ static bool mark_blocks(struct dmr_engine *e, struct dmr_exam *x, u64 block,
 			tally->skipped++;
 			continue;
 		}
-		dmr_mark(e, p, false);
-		if (p->slot >= DMR_VIRTUAL_SLOT)
-			return false;
+		r = dmr_mark(e, p, false);
+		if (r)
+			return r;
 		x->nr++;
 	}
-	return true;
+	return 0;
 }
 
 static int to_spare(struct dmr_engine *e, u64 block, u64 nr, bool copy,
@@ -52,8 +53,7 @@ static int to_spare(struct dmr_engine *e, u64 block, u64 nr, bool copy,
 {
 	struct dmr_exam *x = &e->admin;
 	struct dmr_piece *p;
-	bool room;
-	int r;
+	int r, marked;
 
 	dmr_exam_start(x, NULL);
 	x->apart = true;
@@ -64,7 +64,7 @@ static int to_spare(struct dmr_engine *e, u64 block, u64 nr, bool copy,
 		dmr_env_unlock(e->env);
 		return -EROFS;
 	}
-	room = mark_blocks(e, x, block, clip(e, block, nr), copy, tally);
+	marked = mark_blocks(e, x, block, clip(e, block, nr), copy, tally);
 	if (x->nr && copy) {
 		dmr_env_unlock(e->env);
 		dmr_copy_from_main(e, x, 1, true, true);
@@ -82,7 +82,7 @@ static int to_spare(struct dmr_engine *e, u64 block, u64 nr, bool copy,
 			tally->failed++;
 	}
 	dmr_env_unlock(e->env);
-	return r ?: room ? 0 : -ENOSPC;
+	return r ?: marked;
 }
 
 int dmr_engine_evacuate(struct dmr_engine *e, u64 block, u64 nr,
@@ -129,7 +129,7 @@ static void copy_back(struct dmr_engine *e, struct dmr_exam *x)
 
 	for (i = 0; i < x->nr && !dmr_env_stopping(e->env); i++) {
 		p = &x->piece[i];
-		buf = dmr_exam_buf(x, i);
+		buf = dmr_exam_buf(x, p);
 		valid = dmr_word_valid(p->word);
 		p->good = !valid ||
 			  dmr_masked_io(e, DMR_SPARE, REQ_OP_READ,
@@ -169,7 +169,7 @@ static void verify(struct dmr_engine *e, struct dmr_exam *x)
 		p->failed = main_io(e, p, REQ_OP_READ,
 				    dmr_block_mask(e, p->block),
 				    x->probe) != BLK_STS_OK ||
-			    !same(dmr_exam_buf(x, i), x->probe,
+			    !same(dmr_exam_buf(x, p), x->probe,
 				  dmr_word_valid(p->word));
 		p->good = !p->failed;
 	}

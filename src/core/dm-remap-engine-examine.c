@@ -83,11 +83,6 @@ static u32 window_end(const struct dmr_exam *x, u32 i)
 	return x->apart && i < half ? half : x->nr;
 }
 
-static void *buf_of(const struct dmr_exam *x, const struct dmr_piece *p)
-{
-	return dmr_exam_buf(x, p - x->piece);
-}
-
 static void note_failure(struct dmr_exam *x, u32 ms)
 {
 	if (ms < DMR_SLOW_MS)
@@ -264,6 +259,39 @@ static bool write_rest(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 }
 
 /*
+ * Ask main for what the first @nr of x->io say, each for the piece in @asked, and note
+ * what failed. Where errors are slow, it is asked beside it whether it is alive.
+ */
+static void ask(struct dmr_engine *e, struct dmr_exam *x,
+		struct dmr_piece **asked, u32 nr)
+{
+	bool probe = nr && x->slow, any_ok = false, any_failed = false;
+	const struct dmr_io *io;
+
+	if (probe)
+		x->io[nr] = probe_io(e, x, good_block(e));
+	if (nr)
+		dmr_env_io(e->env, x->io, nr + probe);
+	x->retries += nr;
+	for (io = x->io; io < &x->io[nr]; io++, asked++) {
+		if (io->status == BLK_STS_OK) {
+			any_ok = true;
+			continue;
+		}
+		(*asked)->status = io->status;
+		if (!dmr_engine_wants(x->req->op, io->status)) {
+			x->req->status = io->status;
+			continue;
+		}
+		(*asked)->failed = true;
+		any_failed = true;
+		note_failure(x, io->ms);
+	}
+	x->any_failed |= any_failed;
+	note_window(x, any_ok || (probe && io->status == BLK_STS_OK), any_failed);
+}
+
+/*
  * Ask main for a window of pieces from the @i-th on, each alone. Pieces that do
  * not belong to main are passed over. Return: where the next window begins.
  */
@@ -272,9 +300,7 @@ static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 	u32 max = window_size(x), end = window_end(x, i), nr = 0, k;
 	bool alone = window_lock(e, x);
 	unsigned int ticket = dmr_env_main_begin(e->env);
-	bool probe, any_ok = false, any_failed = false;
 	struct dmr_piece *asked[DMR_WINDOW], *p;
-	struct dmr_req *req = x->req;
 
 	dmr_env_lock(e->env);
 	for (; i < end && nr < max; i++) {
@@ -282,36 +308,15 @@ static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 		p->slot = dmr_find(e, p->block, &p->word);
 		if (!dmr_belongs_to_main(e, p))
 			continue;
-		x->io[nr] = main_io(e, req, p, p->sectors);
+		x->io[nr] = main_io(e, x->req, p, p->sectors);
 		asked[nr++] = p;
 	}
 	dmr_env_unlock(e->env);
-	probe = nr && x->slow;
-	if (probe)
-		x->io[nr] = probe_io(e, x, good_block(e));
-	if (nr)
-		dmr_env_io(e->env, x->io, nr + probe);
-	x->retries += nr;
+	ask(e, x, asked, nr);
 	dmr_env_main_end(e->env, ticket);
 	window_unlock(e, alone);
-
-	for (k = 0; k < nr; k++) {
-		p = asked[k];
-		p->status = x->io[k].status;
-		if (p->status == BLK_STS_OK) {
-			p->took = true;
-			any_ok = true;
-		} else if (dmr_engine_wants(REQ_OP_WRITE, p->status)) {
-			p->failed = true;
-			any_failed = true;
-			note_failure(x, x->io[k].ms);
-		} else {
-			req->status = p->status;
-		}
-	}
-	x->any_failed |= any_failed;
-	note_window(x, any_ok || (probe && x->io[nr].status == BLK_STS_OK),
-		    any_failed);
+	for (k = 0; k < nr; k++)
+		asked[k]->took = x->io[k].status == BLK_STS_OK;
 	return i;
 }
 
@@ -425,16 +430,14 @@ static u32 read_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 {
 	u32 max = window_size(x), end = window_end(x, i), nr = 0, k, runs;
 	bool alone = window_lock(e, x);
-	bool probe, any_ok = false, any_failed = false;
 	struct dmr_piece *asked[MAX_ASKED], *p;
-	struct dmr_req *req = x->req;
 
 	dmr_env_lock(e->env);
 	for (; i < end; i++) {
 		struct dmr_io whole = {
 			.dev = DMR_MAIN,
 			.opf = REQ_OP_READ,
-			.req = req,
+			.req = x->req,
 		}, io[DMR_MAX_RUNS];
 
 		p = nth(x, i);
@@ -450,34 +453,12 @@ static u32 read_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 		}
 	}
 	dmr_env_unlock(e->env);
-	probe = nr && x->slow;
-	if (probe)
-		x->io[nr] = probe_io(e, x, good_block(e));
-	if (nr)
-		dmr_env_io(e->env, x->io, nr + probe);
-	x->retries += nr;
+	ask(e, x, asked, nr);
 	window_unlock(e, alone);
-
-	for (k = 0; k < nr; k++) {
-		p = asked[k];
-		if (x->io[k].status == BLK_STS_OK) {
-			p->got |= dmr_sector_mask(x->io[k].sector,
-						  x->io[k].sectors);
-			any_ok = true;
-			continue;
-		}
-		p->status = x->io[k].status;
-		if (dmr_engine_wants(REQ_OP_READ, p->status)) {
-			p->failed = true;
-			any_failed = true;
-			note_failure(x, x->io[k].ms);
-		} else {
-			req->status = p->status;
-		}
-	}
-	x->any_failed |= any_failed;
-	note_window(x, any_ok || (probe && x->io[nr].status == BLK_STS_OK),
-		    any_failed);
+	for (k = 0; k < nr; k++)
+		if (x->io[k].status == BLK_STS_OK)
+			asked[k]->got |= dmr_sector_mask(x->io[k].sector,
+							 x->io[k].sectors);
 	return i;
 }
 
@@ -496,7 +477,7 @@ static void copy_blocks(struct dmr_engine *e, struct dmr_exam *x, bool patient)
 			if (!p->failed || p->good)
 				continue;
 			x->io[nr] = probe_io(e, x, p->block);
-			x->io[nr].buf = buf_of(x, p);
+			x->io[nr].buf = dmr_exam_buf(x, p);
 			asked[nr++] = p;
 		}
 		alone = window_lock(e, x);
@@ -540,7 +521,7 @@ static void copy_sectors(struct dmr_engine *e, struct dmr_exam *x, u32 i,
 		alone = window_lock(e, x);
 		status = dmr_masked_io(e, DMR_MAIN, REQ_OP_READ,
 				       p->block << DMR_BLOCK_SECTOR_SHIFT, mask,
-				       dmr_exam_buf(x, i), &ms);
+				       dmr_exam_buf(x, p), &ms);
 		window_unlock(e, alone);
 		if (status == BLK_STS_OK)
 			p->good |= mask;

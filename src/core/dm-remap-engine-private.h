@@ -82,8 +82,9 @@ void dmr_settle_read(struct dmr_engine *e, struct dmr_exam *x);
  * Make the block of a piece known bad, in memory at first, and set slot, word
  * and fresh of the piece. @keep_half: leave half of the free slots for writes.
  * Without one to spare, the slot is a virtual one then, or else DMR_NO_SLOT.
+ * Return: 0 if it has a slot, virtual ones included; -ENOSPC, -ENOMEM, -EROFS.
  */
-void dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half);
+int dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half);
 /*
  * Save what was copied from main (@good) of the pieces that failed to their slots,
  * and stage it. On return, @good of what could not be saved is 0.
@@ -106,9 +107,11 @@ void dmr_copy_from_main(struct dmr_engine *e, struct dmr_exam *x, u32 tries,
 /* Main answers: a failure was not that of the whole device. */
 bool dmr_main_alive(struct dmr_engine *e, struct dmr_exam *x);
 
-static inline void *dmr_exam_buf(const struct dmr_exam *x, unsigned int i)
+/* The memory for the block of a piece: of the first DMR_COPY_BLOCKS of them. */
+static inline void *dmr_exam_buf(const struct dmr_exam *x,
+				 const struct dmr_piece *p)
 {
-	return x->buf + i * DMR_BLOCK_SIZE;
+	return x->buf + (p - x->piece) * DMR_BLOCK_SIZE;
 }
 
 #endif

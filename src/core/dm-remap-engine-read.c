@@ -8,7 +8,7 @@
  */
 #include "dm-remap-engine-private.h"
 
-void dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half)
+int dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half)
 {
 	struct dmr_store *store = &e->store;
 	u32 slot, virt;
@@ -17,9 +17,9 @@ void dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half)
 	p->slot = virt;
 	p->fresh = false;
 	if (virt < DMR_VIRTUAL_SLOT || (virt != DMR_NO_SLOT && keep_half))
-		return;
+		return 0;
 	if (dmr_index_reserve(&e->index, 1))
-		return;
+		return -ENOMEM;
 
 	/* Reads may reserve half of what is free, so that writes have the rest. */
 	slot = DMR_NO_SLOT;
@@ -31,7 +31,8 @@ void dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half)
 	if (slot == DMR_NO_SLOT && virt == DMR_NO_SLOT && keep_half)
 		slot = dmr_store_alloc_virtual(store);
 	if (slot == DMR_NO_SLOT)
-		return;
+		return !dmr_store_free_slots(store) ? -ENOSPC :
+		       e->mode == DMR_MODE_RW ? -ENOMEM : -EROFS;
 
 	p->slot = slot;
 	p->fresh = true;
@@ -42,6 +43,7 @@ void dmr_mark(struct dmr_engine *e, struct dmr_piece *p, bool keep_half)
 		dmr_env_synchronize(e->env);
 		dmr_store_set(store, virt, 0);
 	}
+	return 0;
 }
 
 /*--------------------------------------------------------------------
@@ -79,7 +81,7 @@ static void write_slots(struct dmr_engine *e, struct dmr_exam *x)
 				.sector = dmr_store_slot_sector(&e->store,
 								p->slot),
 				.sectors = DMR_BLOCK_SECTORS,
-				.buf = dmr_exam_buf(x, i),
+				.buf = dmr_exam_buf(x, p),
 			};
 	}
 	if (nr)
@@ -97,7 +99,7 @@ static void write_slots(struct dmr_engine *e, struct dmr_exam *x)
 			status = dmr_masked_io(e, DMR_SPARE, REQ_OP_WRITE,
 					       dmr_store_slot_sector(&e->store,
 								     p->slot),
-					       p->good, dmr_exam_buf(x, i),
+					       p->good, dmr_exam_buf(x, p),
 					       NULL);
 		/* The block's next write will find out what the slot is worth. */
 		if (status != BLK_STS_OK)
@@ -185,19 +187,17 @@ static bool give(struct dmr_engine *e, struct dmr_req *req, struct dmr_piece *p)
 	return status != BLK_STS_OK || p->got == p->mask;
 }
 
-static void fill(struct dmr_engine *e, struct dmr_exam *x, unsigned int i,
-		 u8 good)
+static void fill(struct dmr_engine *e, struct dmr_exam *x, struct dmr_piece *p)
 {
-	struct dmr_piece *p = &x->piece[i];
 	u64 first = p->block << DMR_BLOCK_SECTOR_SHIFT;
 	unsigned int k;
 
 	for (k = 0; k < DMR_BLOCK_SECTORS; k++)
-		if (p->mask & good & BIT(k))
+		if (p->mask & p->good & BIT(k))
 			dmr_env_fill(e->env, x->req, p->req_sector +
 				     (u32)(first + k - p->sector),
-				     dmr_exam_buf(x, i) + (k << 9), 1);
-	p->got |= p->mask & good;
+				     dmr_exam_buf(x, p) + (k << 9), 1);
+	p->got |= p->mask & p->good;
 }
 
 void dmr_settle_read(struct dmr_engine *e, struct dmr_exam *x)
@@ -207,9 +207,9 @@ void dmr_settle_read(struct dmr_engine *e, struct dmr_exam *x)
 	unsigned int i;
 
 	/* Whether or not it can be saved, the caller gets what was read. */
-	for (i = 0; i < x->nr; i++)
-		if (x->piece[i].failed)
-			fill(e, x, i, x->piece[i].good);
+	for (p = x->piece; p < &x->piece[x->nr]; p++)
+		if (p->failed)
+			fill(e, x, p);
 	dmr_save(e, x, DMR_RESCUED);
 	for (i = 0; i < x->nr; i++) {
 		p = &x->piece[i];

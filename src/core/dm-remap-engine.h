@@ -294,8 +294,9 @@ struct dmr_tally {
  *	   known bad from now on)
  *
  * Safe against I/O to the same blocks at the same time; durable on return.
- * Return: 0, -EROFS, -ENOSPC (the spare is full), -EIO (the metadata could not
- * be written, or the main device is dead).
+ * Return: 0, -EROFS, -ENOSPC (the spare is full), -ENOMEM, -EAGAIN (a flush of the spare
+ * has failed: what was copied may be lost), -EIO (the metadata could not be written, or
+ * the main device is dead). What was tallied is done in any case.
  */
 int dmr_engine_evacuate(struct dmr_engine *e, u64 block, u64 nr,
 			struct dmr_tally *tally);
@@ -320,7 +321,7 @@ enum dmr_which {
  *	   fails them or data of theirs is lost
  *
  * What was copied has been read back and compared, and is durable on main
- * before the slot is given up. Return: 0, -EROFS, -EIO.
+ * before the slot is given up. Return: 0, -EROFS, -ENOMEM, -EAGAIN, -EIO.
  */
 int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
 		       enum dmr_which which, struct dmr_tally *tally);

@@ -82,6 +82,13 @@ struct dmr_req {
 	struct dmr_exam *exam;
 };
 
+/*
+ * For memory that a failed write may wait for, or that is taken under the engine's mutex:
+ * rather none than wait. A page is never refused without __GFP_NORETRY, and whoever
+ * could free one may be waiting for this very write, which is one to swap.
+ */
+#define DMR_GFP_TRY	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+
 /* An error that takes as long as this (milliseconds) is a slow one. */
 #define DMR_SLOW_MS	200
 
@@ -170,6 +177,8 @@ bool dmr_env_fua_is_flush(struct dmr_env *env, enum dmr_dev dev);
  */
 void dmr_env_lock(struct dmr_env *env);
 void dmr_env_unlock(struct dmr_env *env);
+/* Is it taken? For lockdep: true if that is not known. */
+bool dmr_env_locked(struct dmr_env *env);
 
 /*
  * Only one at a time is between these two. For all I/O to main while its errors are

@@ -467,6 +467,8 @@ void dmr_table_encode(const u8 *uuid, u64 table, u64 seq, const u64 *words,
 	for (i = 0; i < DMR_TABLE_ENTRIES; i++) {
 		struct dmr_disk_entry *e = &d->entry[i];
 
+		if (dmr_word_state(words[i]) == DMR_TAKEN)
+			continue;
 		e->block = cpu_to_le64(dmr_word_block(words[i]));
 		e->state = dmr_word_state(words[i]);
 		e->valid = dmr_word_valid(words[i]);

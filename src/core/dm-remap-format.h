@@ -86,6 +86,7 @@ enum dmr_state {
 	DMR_FREE = 0,
 	DMR_LIVE = 1,
 	DMR_BAD = 2,
+	DMR_TAKEN = 3,	/* memory only: handed out, and not published yet; on disk it is free */
 };
 
 #define DMR_WORD_BUSY	BIT_ULL(54)

@@ -23,7 +23,6 @@
 #define FIRST_CODE	2U
 
 #define NR_VIRTUAL	(DMR_VIRTUAL_CHUNKS * (u32)DMR_CHUNK_WORDS)
-#define GROUP_SHIFT	3
 /* Fewer in the simulator. */
 #ifndef MIN_BUCKETS
 #define MIN_BUCKETS	1024U
@@ -31,24 +30,21 @@
 /* With a table two thirds full, one block in 25 passes without being there. */
 #define FILTER_BITS	6	/* for each bucket */
 #define MAX_REGION_BITS	BIT(20)
+/* Of blocks, in one lookup: not reached by reads and writes, which are shorter. */
+#define MAX_SEARCHES	4096U
 
 static struct dmr_table *table_of(const struct dmr_index *ix)
 {
-	return rcu_dereference_protected(ix->table, true);
-}
-
-/* Multiply-shift: of two groups, one in nr_buckets / 2 factors makes them collide. */
-static u64 hash_block(const struct dmr_table *t, u64 block)
-{
-	return (block >> GROUP_SHIFT) * t->factor;
+	return rcu_dereference_protected(ix->table,
+					 dmr_env_locked(ix->store->env));
 }
 
 static u32 first_bucket(const struct dmr_table *t, u64 block)
 {
 	/* Groups of eight are spread, the blocks of a group stay together. */
-	u64 n = (hash_block(t, block) >> 32) * t->nr_buckets >> 32;
+	u64 n = (dmr_hash(t, block) >> 32) * t->nr_buckets >> 32;
 
-	n += block & (BIT(GROUP_SHIFT) - 1);
+	n += block & (BIT(DMR_GROUP_SHIFT) - 1);
 	return n < t->nr_buckets ? n : n - t->nr_buckets;
 }
 
@@ -63,9 +59,9 @@ static u32 next_bucket(const struct dmr_table *t, u32 i)
  */
 static u32 tag_of(const struct dmr_table *t, u64 block)
 {
-	u32 member = (u32)block << (32 - GROUP_SHIFT);
+	u32 member = (u32)block << (32 - DMR_GROUP_SHIFT);
 
-	return ((u32)hash_block(t, block) ^ member) & ~t->code_mask;
+	return ((u32)dmr_hash(t, block) ^ member) & ~t->code_mask;
 }
 
 static u32 code_of(const struct dmr_table *t, u32 slot)
@@ -111,8 +107,7 @@ u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word)
 
 	if (dmr_index_region_empty(ix, block))
 		return DMR_NO_SLOT;
-	return search(ix, rcu_dereference_check(ix->table, true), block, &at,
-		      word);
+	return search(ix, dmr_index_table(ix), block, &at, word);
 }
 
 static void pass_all(struct dmr_table *t)
@@ -132,7 +127,7 @@ static struct dmr_table *alloc_table(const struct dmr_index *ix, u32 nr_buckets)
 
 	/* kvzalloc() would round up to a power of two, or to huge pages. */
 	t = __vmalloc(filter_at + nr_filter * sizeof(u64),
-		      GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+		      DMR_GFP_TRY | __GFP_ZERO);
 	if (!t)
 		return NULL;
 	t->filter = (void *)t + filter_at;
@@ -182,7 +177,8 @@ int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 
 void dmr_index_exit(struct dmr_index *ix)
 {
-	vfree(table_of(ix));
+	/* Nobody else is left. */
+	vfree(rcu_dereference_protected(ix->table, true));
 	kvfree(ix->regions);
 	memset(ix, 0, sizeof(*ix));
 }
@@ -275,19 +271,27 @@ void dmr_index_remove(struct dmr_index *ix, u64 block, u32 slot)
 	}
 }
 
-/* The first block from @block to @last that has a slot. */
+/*
+ * The first block from @block to @last that has a slot, or that it is not worth going
+ * on to: preemption is off. A discard may have a million of blocks.
+ */
 static u64 first_special(const struct dmr_index *ix, u64 block, u64 last,
 			 u64 *word, u32 *slot)
 {
-	const struct dmr_table *t = rcu_dereference_check(ix->table, true);
+	const struct dmr_table *t = dmr_index_table(ix);
+	unsigned int left = MAX_SEARCHES;
+	u64 region;
 	u32 at;
 
 	while (block <= last) {
-		if (dmr_index_region_empty(ix, block)) {
-			block = ((block >> ix->region_shift) + 1) <<
-				ix->region_shift;
+		region = block >> ix->region_shift;
+		if (!test_bit(region, ix->regions)) {
+			block = (u64)find_next_bit(ix->regions, ix->nr_regions,
+						   region) << ix->region_shift;
 			continue;
 		}
+		if (!left--)
+			return block;
 		*slot = search(ix, t, block, &at, word);
 		if (*slot != DMR_NO_SLOT)
 			return block;

@@ -20,6 +20,9 @@
 
 #include "dm-remap-store.h"
 
+/* Adjacent blocks that hash to adjacent buckets, and share a word of the filter. */
+#define DMR_GROUP_SHIFT	3
+
 /**
  * struct dmr_table - the hash table
  * @filter: three bits for each block that is, or was, in the table, in one word;
@@ -80,7 +83,7 @@ void dmr_index_exit(struct dmr_index *ix);
  * dmr_index_find() - the slot of a block
  * @word: result: the word of that slot
  *
- * Context: any; rcu_read_lock() or the engine's mutex.
+ * Context: any; rcu_read_lock(), rcu_read_lock_sched() or the engine's mutex.
  * Return: a slot, possibly a virtual one, or DMR_NO_SLOT.
  */
 u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word);
@@ -126,15 +129,32 @@ void dmr_index_stop_writes(struct dmr_index *ix);
 void dmr_index_route_slow(const struct dmr_index *ix, enum req_op op,
 			  u64 sector, u32 sectors, struct dmr_route *route);
 
+/* For readers, and under the engine's mutex. */
+static inline struct dmr_table *dmr_index_table(const struct dmr_index *ix)
+{
+	return rcu_dereference_check(ix->table, rcu_read_lock_sched_held() ||
+				     dmr_env_locked(ix->store->env));
+}
+
 static inline bool dmr_index_region_empty(const struct dmr_index *ix, u64 block)
 {
 	return !test_bit(block >> ix->region_shift, ix->regions);
 }
 
-/* Groups of eight blocks share a word of the filter. */
+/*
+ * Of a group of eight blocks. One multiplication would leave blocks at the same distance from
+ * one to the next at the same distance; with some factors, in a few heaps.
+ */
+static inline u64 dmr_hash(const struct dmr_table *t, u64 block)
+{
+	u64 hash = (block >> DMR_GROUP_SHIFT) * t->factor;
+
+	return (hash ^ hash >> 32) * t->factor;
+}
+
 static inline u32 dmr_filter_word(const struct dmr_table *t, u64 block)
 {
-	return ((block >> 3) * t->factor >> 32) * t->nr_filter >> 32;
+	return (dmr_hash(t, block) >> 32) * t->nr_filter >> 32;
 }
 
 static inline u64 dmr_filter_bits(u64 block)
@@ -170,7 +190,7 @@ static inline bool dmr_index_is_main(const struct dmr_index *ix, u64 sector,
 	if (first != last)
 		return first >> ix->region_shift == last >> ix->region_shift &&
 		       dmr_index_region_empty(ix, first);
-	t = rcu_dereference_check(ix->table, true);
+	t = dmr_index_table(ix);
 	bits = dmr_filter_bits(first);
 	return (READ_ONCE(t->filter[dmr_filter_word(t, first)]) & bits) != bits;
 }

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dm-remap: what the two halves of the store share. Not for other rooms.
+ * dm-remap: what the parts of the store share. Not for other rooms.
  */
 #ifndef DM_REMAP_STORE_IO_H
 #define DM_REMAP_STORE_IO_H
 
 #include "dm-remap-store.h"
+
+/* Why something is refused. */
+static inline __printf(2, 3)
+void say(struct dmr_why *why, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, args);
+	va_end(args);
+}
 
 /* Blocks of the area; dmr_meta_write() is durable on return. */
 blk_status_t dmr_meta_read(struct dmr_env *env, u64 block, u32 nr, void *buf);

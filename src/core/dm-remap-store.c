@@ -108,7 +108,8 @@ int dmr_store_write_super(struct dmr_store *store)
 
 static struct dmr_words *words_of(const struct dmr_store *store)
 {
-	return rcu_dereference_protected(store->words, true);
+	return rcu_dereference_protected(store->words,
+					 dmr_env_locked(store->env));
 }
 
 static u64 *word_at(const struct dmr_store *store, u32 slot)
@@ -173,7 +174,7 @@ int dmr_store_alloc_chunks(struct dmr_store *store, u64 hwm)
 		if (words->chunk[i])
 			continue;
 		words->chunk[i] = kvcalloc(DMR_CHUNK_WORDS, sizeof(u64),
-					   GFP_KERNEL);
+					   DMR_GFP_TRY);
 		if (!words->chunk[i])
 			return -ENOMEM;
 	}
@@ -186,7 +187,7 @@ int dmr_store_alloc_words(struct dmr_store *store, u64 nr_tables)
 	u32 nr = DIV_ROUND_UP(nr_tables * DMR_TABLE_ENTRIES, DMR_CHUNK_WORDS);
 
 	words = kvzalloc(sizeof(*words) + nr * sizeof(words->chunk[0]),
-			 GFP_KERNEL);
+			 DMR_GFP_TRY);
 	if (!words)
 		return -ENOMEM;
 	words->nr_chunks = nr;
@@ -203,7 +204,8 @@ int dmr_store_alloc_words(struct dmr_store *store, u64 nr_tables)
 
 void dmr_store_exit(struct dmr_store *store)
 {
-	struct dmr_words *words = words_of(store);
+	/* Nobody else is left. */
+	struct dmr_words *words = rcu_dereference_protected(store->words, true);
 	u32 i;
 
 	for (i = 0; words && i < words->nr_chunks; i++)
@@ -253,11 +255,10 @@ u32 dmr_store_alloc(struct dmr_store *store)
 		nr = dmr_layout_entries(&store->sb.layout, table);
 		for (; entry < nr; entry++) {
 			slot = table * DMR_TABLE_ENTRIES + entry;
-			/* A free slot that is busy has been handed out. */
 			if (!*word_at(store, slot) &&
 			    find_staged(store, slot) == store->nr_staged) {
 				WRITE_ONCE(*word_at(store, slot),
-					   DMR_WORD_BUSY);
+					   dmr_word(0, DMR_TAKEN, 0, 0, 0));
 				store->cursor = slot + 1;
 				return slot;
 			}
@@ -269,7 +270,7 @@ u32 dmr_store_alloc(struct dmr_store *store)
 
 void dmr_store_unalloc(struct dmr_store *store, u32 slot)
 {
-	if (*word_at(store, slot) == DMR_WORD_BUSY)
+	if (dmr_word_state(*word_at(store, slot)) == DMR_TAKEN)
 		WRITE_ONCE(*word_at(store, slot), 0);
 	store->cursor = min(store->cursor, slot);
 }
@@ -284,8 +285,7 @@ u32 dmr_store_alloc_virtual(struct dmr_store *store)
 
 		if (!*chunk)
 			*chunk = kvcalloc(DMR_CHUNK_WORDS, sizeof(u64),
-					  GFP_KERNEL | __GFP_NORETRY |
-					  __GFP_NOWARN);
+					  DMR_GFP_TRY);
 		if (!*chunk)
 			break;
 		if (dmr_word_state((*chunk)[i & (DMR_CHUNK_WORDS - 1)]) ==

@@ -13,7 +13,7 @@
  *
  * Locking: the caller serialises all functions (the engine's mutex), except
  * dmr_store_word() and dmr_store_slot_sector(), which may be called by anyone
- * under rcu_read_lock() at any time. All functions that do I/O may sleep.
+ * under rcu_read_lock() or rcu_read_lock_sched() at any time. All functions that do I/O may sleep.
  */
 #ifndef DM_REMAP_STORE_H
 #define DM_REMAP_STORE_H
@@ -295,7 +295,10 @@ enum dmr_verdict dmr_store_read_table(struct dmr_store *store,
 				      unsigned int copy, u64 table, u64 *seq,
 				      u64 *words);
 
-/* The published word of a slot; under rcu_read_lock() or the engine's mutex. */
+/*
+ * The published word of a slot; under rcu_read_lock(), rcu_read_lock_sched() or the
+ * engine's mutex.
+ */
 static inline u64 dmr_store_word(const struct dmr_store *store, u32 slot)
 {
 	const struct dmr_words *words;
@@ -305,7 +308,9 @@ static inline u64 dmr_store_word(const struct dmr_store *store, u32 slot)
 		slot -= DMR_VIRTUAL_SLOT;
 		return READ_ONCE(store->virt[slot >> DMR_CHUNK_SHIFT][i]);
 	}
-	words = rcu_dereference_check(store->words, true);
+	words = rcu_dereference_check(store->words,
+				      rcu_read_lock_sched_held() ||
+				      dmr_env_locked(store->env));
 	return READ_ONCE(words->chunk[slot >> DMR_CHUNK_SHIFT][i]);
 }
 

@@ -93,6 +93,10 @@ static struct bio *bio_of_request(struct dmr_env *env,
 
 	if (io->req->op == REQ_OP_WRITE_ZEROES)
 		return bio_of_zeroes(env, bdev, io);
+	/*
+	 * Never NULL: that is for what the bio carries of integrity data, which the block
+	 * layer makes for a target's bios below it only, and for flags that do not wait.
+	 */
 	bio = bio_alloc_clone(bdev, dmr_req_bio(io->req), GFP_NOIO, &env->bios);
 	/*
 	 * The sector counts from the start of the partition again: without this,
@@ -378,6 +382,11 @@ void dmr_env_unlock(struct dmr_env *env)
 	mutex_unlock(&env->lock);
 }
 
+bool dmr_env_locked(struct dmr_env *env)
+{
+	return !IS_ENABLED(CONFIG_LOCKDEP) || lockdep_is_held(&env->lock);
+}
+
 void dmr_env_retry_lock(struct dmr_env *env)
 {
 	mutex_lock(&env->retry_lock);
@@ -465,6 +474,8 @@ int dmr_env_init(struct dmr_env *env, struct dm_target *ti)
 	int cpu;
 
 	env->ti = ti;
+	mutex_init(&env->lock);
+	mutex_init(&env->retry_lock);
 	mutex_init(&env->drain[DMR_MAIN].lock);
 	mutex_init(&env->drain[DMR_SPARE].lock);
 	env->drain[DMR_SPARE].ticket = 2 * DMR_SPARE;
@@ -484,11 +495,13 @@ int dmr_env_init(struct dmr_env *env, struct dm_target *ti)
 
 void dmr_env_exit(struct dmr_env *env)
 {
-	if (env->ti)
-		cancel_delayed_work_sync(&env->event_work);
+	cancel_delayed_work_sync(&env->event_work);
+	ratelimit_state_exit(&env->log_limit);
 	bioset_exit(&env->bios);
 	kvfree(env->track);
 	free_percpu(env->inflight);
+	mutex_destroy(&env->lock);
+	mutex_destroy(&env->retry_lock);
 	mutex_destroy(&env->drain[DMR_MAIN].lock);
 	mutex_destroy(&env->drain[DMR_SPARE].lock);
 }

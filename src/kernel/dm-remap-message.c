@@ -222,7 +222,7 @@ static int emit_list(struct dmr_target *t, u64 first, u64 count, char *result,
 	struct listed *l;
 	int sz = 0;
 
-	l = kvmalloc_array(max + 1, sizeof(*l), GFP_KERNEL);
+	l = kvmalloc_array(max + 1, sizeof(*l), DMR_GFP_TRY);
 	memalloc_noio_restore(noio);
 	if (!l)
 		return -ENOMEM;

@@ -224,6 +224,10 @@ int dmr_parse_args(struct dmr_target *t, struct dm_target *ti,
 /* The same arguments, for "dmsetup table". */
 int dmr_emit_args(const struct dmr_target *t, char *result, unsigned int maxlen);
 
+/* dm-remap-map.c */
+int dmr_map(struct dm_target *ti, struct bio *bio);
+int dmr_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
+
 /* dm-remap-message.c */
 int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 		char *result, unsigned int maxlen);

@@ -4,7 +4,7 @@
  */
 #include "kernel-shim.h"
 
-bool (*kernel_shim_fail_alloc)(void);
+bool (*kernel_shim_fail_alloc)(gfp_t gfp);
 
 #ifdef __x86_64__
 __attribute__((__target__("sse4.2")))

@@ -77,6 +77,7 @@ typedef u64 __le64;
 #define rcu_dereference_protected(p, c)	(p)
 #define rcu_assign_pointer(p, v)	WRITE_ONCE(p, v)
 #define RCU_INIT_POINTER(p, v)	WRITE_ONCE(p, v)
+#define rcu_read_lock_sched_held()	true
 #define rcu_read_lock()		do { } while (0)
 #define rcu_read_unlock()	do { } while (0)
 
@@ -86,19 +87,21 @@ typedef struct { s64 counter; } atomic64_t;
 #define atomic64_inc(v)		((void)((v)->counter++))
 #define atomic64_add(i, v)	((void)((v)->counter += (i)))
 
-/* Memory. kernel_shim_fail_alloc lets a test make allocations fail. */
+/*
+ * Memory. kernel_shim_fail_alloc lets a test make allocations fail; one without
+ * __GFP_NORETRY would wait for memory instead.
+ */
 typedef unsigned int gfp_t;
 #define GFP_KERNEL		0u
 #define GFP_NOIO		0u
 #define __GFP_NOWARN		0u
-#define __GFP_NORETRY		0u
+#define __GFP_NORETRY		1u
 #define __GFP_ZERO		0u
-extern bool (*kernel_shim_fail_alloc)(void);
+extern bool (*kernel_shim_fail_alloc)(gfp_t gfp);
 
 static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
 {
-	(void)gfp;
-	if (kernel_shim_fail_alloc && kernel_shim_fail_alloc())
+	if (kernel_shim_fail_alloc && kernel_shim_fail_alloc(gfp))
 		return NULL;
 	return calloc(n, size);
 }

@@ -16,7 +16,7 @@ mutant lock-inversion kernel/dm-remap-registry.c \
 
 # An object that nobody frees.
 mutant leak kernel/dm-remap-target.c \
-	's/(mutex_destroy\(&t->lock\);\n)\tkvfree\(t\);\n/$1/' \
+	's/(mutex_destroy\(&t->admin_lock\);\n)\tkvfree\(t\);\n/$1/' \
 	kernel/leaks +loop/refused_tables
 
 # A shift by more than there are bits.

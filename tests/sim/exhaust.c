@@ -151,8 +151,10 @@ static void obey(void)
 		memset(W.cause + a, 1, b);
 		if (!strcmp(word, "evacuate")) {
 			r = dmr_engine_evacuate(&W.engine, a + done, n, &t);
+			check_told(r);
 		} else if (!strcmp(word, "mark")) {
 			r = dmr_engine_mark_bad(&W.engine, a + done, n, &t);
+			check_told(r);
 		} else if (!strcmp(word, "release")) {
 			r = dmr_engine_release(&W.engine, a + done, n, DMR_ANY,
 					       &t);

@@ -8,9 +8,14 @@
 
 #define ULLA(x)	((unsigned long long)(x))
 
-/* No allocation of the core. */
-bool no_memory(void)
+/*
+ * No allocation of the core. A device in use must not wait for memory: it may be swap
+ * on the device that has to be written for it. (The tool, which makes a new spare, may.)
+ */
+bool no_memory(gfp_t gfp)
 {
+	if (W.loaded && !W.have_new && !(gfp & __GFP_NORETRY))
+		violation("the device waits for memory");
 	if (!W.script_no_memory &&
 	    (!W.faults || !chance(W.profile.no_memory)))
 		return false;

@@ -55,6 +55,13 @@ void start_any(void)
 		    chance(200), false);
 }
 
+/* What the administrator is told of blocks that were to go to the spare. */
+void check_told(int r)
+{
+	if (r == -ENOSPC && dmr_store_free_slots(&W.engine.store))
+		violation("the spare is said to be full, and has free slots");
+}
+
 static struct {
 	u32 what;
 	u64 block, nr;
@@ -72,11 +79,13 @@ static void do_job(void)
 		trace("evacuate %llu+%llu", ULLA(block), ULLA(nr));
 		memset(W.cause + block, 1, nr);
 		r = dmr_engine_evacuate(&W.engine, block, nr, &t);
+		check_told(r);
 		break;
 	case 2:
 		trace("mark bad %llu+%llu", ULLA(block), ULLA(nr));
 		memset(W.cause + block, 1, nr);
 		r = dmr_engine_mark_bad(&W.engine, block, nr, &t);
+		check_told(r);
 		break;
 	case 3:
 	case 4:

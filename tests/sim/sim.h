@@ -282,7 +282,8 @@ void excuse_all(void);
 /* load.c */
 int load(void);
 int load_this(void);			/* not any other one that is there */
-bool no_memory(void);
+bool no_memory(gfp_t gfp);
+void check_told(int r);
 void power_off(void);
 void reload(void);
 void suspend_and_resume(void);

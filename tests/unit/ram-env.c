@@ -189,8 +189,9 @@ void dmr_env_random(struct dmr_env *env, void *buf, size_t size)
 		*p++ = ram_random(&env->rng);
 }
 
-static bool fail_alloc(void)
+static bool fail_alloc(gfp_t gfp)
 {
+	(void)gfp;
 	if (!allocs_left)
 		return true;
 	allocs_left--;

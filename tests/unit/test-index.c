@@ -250,6 +250,129 @@ static void names_of_slots_to_come(void **state)
 	spare_free(&s);
 }
 
+/* A discard of all of main is cut where the lookup would take long, and nowhere else. */
+static void long_discards(void **state)
+{
+	struct dmr_index ix;
+	struct dmr_route r;
+	struct spare s;
+	u64 sector, end = BLOCKS * 8ULL;
+	unsigned int n = 0;
+	u32 i;
+
+	(void)state;
+	new_index(&s, &ix, 30000);
+	put(&s, &ix, BLOCKS - 1, dmr_store_alloc(&s.store));
+	dmr_index_route(&ix, REQ_OP_DISCARD, 0, end, &r);
+	assert_int_equal(r.place, DMR_TO_MAIN);
+	assert_int_equal(r.sectors, (BLOCKS - 1) * 8);
+	/* What was released is looked for as long as the table stays. */
+	for (i = 0; i < BLOCKS - 1; i++) {
+		assert_int_equal(dmr_index_reserve(&ix, 1), 0);
+		put(&s, &ix, i, 1);
+		drop(&s, &ix, i);
+	}
+	for (sector = 0; sector < end; sector += r.sectors, n++) {
+		dmr_index_route(&ix, REQ_OP_DISCARD, sector, end - sector, &r);
+		assert_in_range(r.sectors, 1, 4096 * 8);
+		assert_int_equal(r.place, sector < end - 8 ? DMR_TO_MAIN :
+							     DMR_IS_SPECIAL);
+	}
+	assert_in_range(n, 25, 26);
+	dmr_index_exit(&ix);
+	spare_free(&s);
+}
+
+/*--------------------------------------------------------------------
+ * Blocks that somebody has chosen
+ *--------------------------------------------------------------------
+ */
+
+#define CHOSEN		20000U
+
+/*
+ * An upper bound of the buckets that are looked at while the table is filled: a search
+ * in a run of full buckets ends at its end.
+ */
+static u64 work_of(const struct dmr_table *t)
+{
+	u64 sum = 0, run = 0;
+	u32 i, first = 0;
+
+	while (first < t->nr_buckets && t->bucket[first])
+		first++;
+	for (i = 0; i < t->nr_buckets; i++) {
+		if (t->bucket[(first + i) % t->nr_buckets]) {
+			run++;
+			sum += run;
+		} else {
+			run = 0;
+		}
+	}
+	return sum;
+}
+
+/* The @i-th block of a spare that is to take long to activate. */
+static u64 chosen(unsigned int how, u64 i, u64 *at)
+{
+	const u64 groups = BIT_ULL(33);
+
+	switch (how) {
+	case 0: case 1: case 2: case 3: case 4: case 5: case 6:
+	case 7: case 8: case 9: case 10: case 11: case 12: case 13:
+	case 14: case 15: case 16: case 17:
+		/* The same distance from one to the next. */
+		return i << how << 3;
+	case 18:
+		return (i % 141) << 3 | (i / 141) << 20;
+	case 19:
+		return i * 0x9e3779b1 % groups << 3;
+	case 20:
+		/* The first bits of what a well-known factor makes of them are the same. */
+		do
+			++*at;
+		while ((*at * GOLDEN_RATIO_64 >> 32 & U32_MAX) * 4000 >> 32);
+		return *at << 3;
+	case 21:
+		return i;
+	default:
+		return ram_random(at) % groups << 3;
+	}
+}
+
+/* Whatever the blocks are, the work is a matter of their number: twice, twice. */
+static void chosen_blocks(void **state)
+{
+	u64 at, block;
+	unsigned int how, seed;
+	struct dmr_index ix;
+	struct spare s;
+	u32 i;
+
+	(void)state;
+	spare_new(&s, CHOSEN * 1.1);
+	while (s.store.sb.hwm < s.store.sb.layout.nr_tables)
+		assert_int_equal(dmr_store_extend(&s.store), 0);
+	for (how = 0; how < 23; how++) {
+		for (seed = 0; seed < 8; seed++) {
+			at = 0;
+			assert_int_equal(dmr_index_init(&ix, &s.store,
+							DMR_MAX_MAIN_BLOCKS), 0);
+			assert_int_equal(dmr_index_reserve(&ix, CHOSEN), 0);
+			for (i = 0; i < CHOSEN; i++) {
+				block = chosen(how, i, &at);
+				assert_true(block < DMR_MAX_MAIN_BLOCKS);
+				dmr_store_set(&s.store, i,
+					      dmr_word(block, DMR_LIVE, 1, 0, 0));
+				dmr_index_insert(&ix, block, i);
+			}
+			assert_in_range(work_of(ix.table), CHOSEN, CHOSEN * 64);
+			dmr_index_exit(&ix);
+		}
+	}
+	spare_free(&s);
+}
+
 /* No write gets past the engine any more, also when the index has grown. */
 static void stopped_writes(void **state)
 {
@@ -428,56 +551,18 @@ static void large_ranges(void **state)
 	spare_free(&s);
 }
 
-/*
- * Blocks that were chosen to collide: all of them in the first buckets, if the factor were
- * the usual one. A search, and so an activation, must not take many steps.
- */
-static void chosen_blocks(void **state)
-{
-	const u32 nr = 20000;
-	u32 n = 0, i, run = 0, longest = 0;
-	struct dmr_table *t;
-	struct dmr_index ix;
-	struct spare s;
-	u64 group;
-
-	(void)state;
-	spare_new(&s, 30000);
-	while (s.store.sb.hwm < s.store.sb.layout.nr_tables)
-		assert_int_equal(dmr_store_extend(&s.store), 0);
-	assert_int_equal(dmr_index_init(&ix, &s.store, DMR_MAX_MAIN_BLOCKS), 0);
-	assert_int_equal(dmr_index_reserve(&ix, nr), 0);
-	for (group = 0; n < nr; group++) {
-		if ((group * GOLDEN_RATIO_64 >> 32) * 4000 >> 32)
-			continue;
-		i = dmr_store_alloc(&s.store);
-		dmr_store_set(&s.store, i,
-			      dmr_word(group << 3, DMR_LIVE, 0xff, 0, 0));
-		dmr_index_insert(&ix, group << 3, i);
-		n++;
-	}
-	assert_int_equal(ix.count, nr);
-	t = ix.table;
-	for (i = 0; i < t->nr_buckets; i++) {
-		run = t->bucket[i] ? run + 1 : 0;
-		longest = max(longest, run);
-	}
-	assert_in_range(longest, 1, 2000);
-	dmr_index_exit(&ix);
-	spare_free(&s);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(against_a_model),
 		cmocka_unit_test(growth_and_memory),
 		cmocka_unit_test(collisions),
-		cmocka_unit_test(chosen_blocks),
 		cmocka_unit_test(without_memory),
 		cmocka_unit_test(names),
 		cmocka_unit_test(names_of_slots_to_come),
 		cmocka_unit_test(stopped_writes),
+		cmocka_unit_test(long_discards),
+		cmocka_unit_test(chosen_blocks),
 		cmocka_unit_test(regions),
 		cmocka_unit_test(every_mask),
 		cmocka_unit_test(large_ranges),

@@ -439,6 +439,40 @@ static void growth(void **state)
 	}
 }
 
+/*
+ * A grow wrote its last superblock, and the power went; the table goes on saying how long
+ * the area is, so nobody looks there. What is written next has another number.
+ */
+static void growth_leaves_no_twin(void **state)
+{
+	struct dmr_super orphan, sb;
+	struct spare s;
+
+	(void)state;
+	spare_format(&s, 5000);
+	s.area.area_blocks = LEN;
+	assert_int_equal(dmr_store_format(s.env, &s.area, &s.sb, &s.why), 0);
+	assert_int_equal(spare_load(&s), 0);
+	assert_int_equal(commit_one(&s, 700, live(9)), 0);
+	s.env->cut = 1;
+	assert_int_equal(dmr_store_grow(&s.store, 5000), -EIO);
+	s.env->cut = -1;
+	assert_int_equal(dmr_super_decode(&orphan, 2, ram_block(s.env, 4999)),
+			 DMR_OK);
+	assert_int_equal(orphan.layout.area_blocks, 5000);
+
+	assert_int_equal(spare_reload(&s), 0);
+	assert_int_equal(s.sb.layout.area_blocks, LEN);
+	assert_int_equal(dmr_store_write_super(&s.store), 0);
+	assert_int_equal(dmr_super_decode(&sb, 0, ram_block(s.env, 0)), DMR_OK);
+	assert_true(sb.seq > orphan.seq);
+	/* Should anybody look there now, it does not count. */
+	s.area.area_blocks = 0;
+	assert_int_equal(spare_reload(&s), 0);
+	assert_int_equal(s.sb.layout.area_blocks, LEN);
+	spare_free(&s);
+}
+
 /* The error of one metadata write is made good by the second attempt. */
 static void metadata_write_errors(void **state)
 {
@@ -491,6 +525,7 @@ int main(void)
 		cmocka_unit_test(extend_without_memory),
 		cmocka_unit_test(more_than_one_table_block),
 		cmocka_unit_test(growth),
+		cmocka_unit_test(growth_leaves_no_twin),
 		cmocka_unit_test(metadata_write_errors),
 	};
 

@@ -44,7 +44,7 @@ mutant start-of-bio-recorded core/dm-remap-engine.c \
 	's/\.block = sector >> DMR_BLOCK_SECTOR_SHIFT,/.block = req->sector >> DMR_BLOCK_SECTOR_SHIFT,/' \
 	decision/write io/sizes io/straddle
 
-mutant target-offset-ignored kernel/dm-remap-target.c \
+mutant target-offset-ignored kernel/dm-remap-map.c \
 	's/dm_target_offset\(ti, bio->bi_iter.bi_sector\)/bio->bi_iter.bi_sector/' \
 	table/start
 
@@ -64,7 +64,7 @@ mutant damage-is-formatted kernel/dm-remap-target.c \
 	's/if \(r == 1\)\n\t\tr = dmr_store_format/if (r)\n\t\tr = dmr_store_format/; s/if \(r == 1 \|\| \(t->format && r != -ENOMEM && r != -EIO\)\)/if (1)/' \
 	meta/both_copies meta/refused meta/newer
 
-mutant no-flush-to-spare kernel/dm-remap-target.c \
+mutant no-flush-to-spare kernel/dm-remap-map.c \
 	's/if \(!READ_ONCE\(t->engine.index.count\)\)/if (1)/' \
 	io/flush_both
 
@@ -142,7 +142,7 @@ mutant block-numbers-are-short core/dm-remap-format.h \
 	's/return w & \(DMR_MAX_MAIN_BLOCKS - 1\);/return w \& (BIT_ULL(33) - 1);/' \
 	size/largest
 
-mutant any-main-is-small-enough core/dm-remap-store-load.c \
+mutant any-main-is-small-enough core/dm-remap-store-probe.c \
 	's/DMR_MAX_MAIN_BLOCKS << DMR_BLOCK_SECTOR_SHIFT\)/~0ULL)/' \
 	size/too_large
 
@@ -150,7 +150,7 @@ mutant metadata-at-resume-is-old kernel/dm-remap-target.c \
 	's/dmr_engine_save\(&t->engine\);/;/' \
 	message/status
 
-mutant writes-to-slots-are-not-noted kernel/dm-remap-target.c \
+mutant writes-to-slots-are-not-noted kernel/dm-remap-map.c \
 	's/if \(track && op_is_write/if (0 \&\& op_is_write/' \
 	message/track
 
@@ -158,11 +158,11 @@ mutant metadata-writes-are-not-noted kernel/dm-remap-io.c \
 	's/track && i < nr/0 \&\& i < nr/' \
 	message/track
 
-mutant nowait-is-passed-on kernel/dm-remap-target.c \
+mutant nowait-is-passed-on kernel/dm-remap-map.c \
 	's/!bdev_nowait\(t->env.main->bdev\)/false/' \
 	io/nowait
 
-mutant unsupported-is-a-failure kernel/dm-remap-target.c \
+mutant unsupported-is-a-failure kernel/dm-remap-map.c \
 	's/if \(!is_failure\(bio, error\)\)/if (0 \&\& is_failure(bio, error))/' \
 	decision/unsupported
 
