@@ -4,6 +4,7 @@
  */
 #include "boot/table.h"
 #include "devices/extents.h"
+#include "devices/fit.h"
 #include "devices/parts.h"
 
 #include <sys/socket.h>
@@ -140,7 +141,8 @@ static int check_area(struct plan *p)
 		return fail(RC_REFUSED, "a spare area of %s is too %s; 'dmremap advise %s' says how much is sensible",
 			    human_size(p->len),
 			    r == -EFBIG ? "large" : "small", p->main.path);
-	r = spare_is_free(s, p->start, p->len, ELSEWHERE);
+	r = spare_fits(s, p->start, &p->main) ?:
+	    spare_is_free(s, p->start, p->len, ELSEWHERE);
 	if (r)
 		return r;
 	r = spare_occupant(s, p->start, &p->layout, &p->main, p->occupant,

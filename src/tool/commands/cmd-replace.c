@@ -18,6 +18,7 @@
  * device by hand, the two are no longer equal and assemble refuses to choose.
  */
 #include "devices/blocks.h"
+#include "devices/fit.h"
 #include "copy/copy.h"
 #include "copy/lost.h"
 #include "pairing/pairing.h"
@@ -114,10 +115,11 @@ static int make_plan(struct args *a, struct plan *p)
 	if (p->spare.devno == p->m.main &&
 	    p->start < p->m.sectors)
 		return fail(RC_REFUSED, "that is where the main device is; choose another --start, or another device");
-	r = spare_is_free(&p->spare, p->start, p->len, ELSEWHERE);
+	device_get_devno(p->m.main, &main);
+	r = spare_fits(&p->spare, p->start, &main) ?:
+	    spare_is_free(&p->spare, p->start, p->len, ELSEWHERE);
 	if (r)
 		return r;
-	device_get_devno(p->m.main, &main);
 	r = spare_occupant(&p->spare, p->start, &p->layout, &main,
 			   p->occupant, sizeof(p->occupant));
 	if (r)

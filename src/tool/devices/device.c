@@ -432,11 +432,17 @@ bool device_in_use(const struct device *d)
 static int get_block(struct device *d, int fd)
 {
 	u64 bytes;
-	int lbs, ro;
+	unsigned int pbs;
+	int lbs, ro, aligned;
 
 	if (ioctl(fd, BLKGETSIZE64, &bytes) || ioctl(fd, BLKSSZGET, &lbs) ||
 	    ioctl(fd, BLKROGET, &ro))
 		return -errno;
+	if (!ioctl(fd, BLKPBSZGET, &pbs) && !ioctl(fd, BLKALIGNOFF, &aligned) &&
+	    aligned >= 0) {
+		d->pbs = pbs;
+		d->aligned = aligned;
+	}
 	d->sectors = bytes >> 9;
 	d->lbs = lbs;
 	d->read_only = ro;

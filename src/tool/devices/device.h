@@ -20,6 +20,8 @@ struct device {
 	bool partition;
 	u64 sectors;
 	u32 lbs;
+	u32 pbs;		/* physical block, bytes; 0: not known */
+	u32 aligned;		/* bytes from its start to that of a physical block */
 	u64 part_start;		/* of a partition: its first sector */
 	dev_t whole;		/* the disk that it is on; else devno */
 	char model[80];

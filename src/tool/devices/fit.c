@@ -53,6 +53,23 @@ bool main_fits(const struct main_record *r, const struct device *d, char *what,
 	return !n;
 }
 
+int spare_fits(const struct device *spare, u64 start, const struct device *main)
+{
+	u32 unit = min_t(u32, spare->pbs, DMR_BLOCK_SIZE);
+	u32 within;
+
+	if (main->lbs && spare->lbs > main->lbs)
+		return fail(RC_REFUSED, "%s has sectors of %u bytes, the main device of %u: a spare's must not be larger; name another device",
+			    spare->path, spare->lbs, main->lbs);
+	if (!unit)
+		return RC_OK;
+	within = ((start << 9) + unit - spare->aligned % unit) % unit;
+	if (within)
+		return fail(RC_REFUSED, "the spare area would start %u bytes within a physical block of %s (of %u bytes), and writing a slot could damage its neighbour; name a partition that starts with one, or another device",
+			    within, spare->path, spare->pbs);
+	return RC_OK;
+}
+
 static bool has_word(const char *list, const char *word)
 {
 	size_t n = strlen(word);

@@ -23,6 +23,12 @@ struct main_record record_of(const struct dmr_super *sb);
 bool main_fits(const struct main_record *r, const struct device *d, char *what,
 	       size_t size);
 
+/*
+ * Can the kernel take an area from sector @start of @spare on for @main? To be asked before
+ * anything is written there. Return: RC_OK or RC_REFUSED with a message.
+ */
+int spare_fits(const struct device *spare, u64 start, const struct device *main);
+
 /* Complete @k with what the status of the kernel does not say. */
 void kstat_look(struct kstat *k, const struct remap *m);
 
