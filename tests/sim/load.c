@@ -62,13 +62,18 @@ static bool table_seq(const struct dmr_layout *l, unsigned int copy, u64 table,
 				seq, words) == DMR_OK;
 }
 
-/* A load that writes nothing cannot say that a stale block is as good as the other one. */
-static bool stays_stale(unsigned int copy, u64 table)
+/*
+ * A load that writes no superblocks, or cannot, leaves the list of stale blocks as it was in
+ * @sb: it cannot say that one is as good as the other copy.
+ */
+static bool stays_stale(const struct dmr_super *sb, unsigned int copy, u64 table)
 {
-	const struct dmr_super *sb = &W.engine.store.sb;
+	const struct dmr_store *store = &W.engine.store;
 	u32 i;
 
-	for (i = 0; W.engine.store.read_only && i < sb->nr_stale; i++)
+	if (!store->read_only && hweight8(store->supers_whole) >= 2)
+		return false;
+	for (i = 0; i < sb->nr_stale; i++)
 		if (sb->stale[i].copy == copy && table >= sb->stale[i].first &&
 		    table < sb->stale[i].first + (u64)sb->stale[i].nr)
 			return true;
@@ -76,7 +81,7 @@ static bool stays_stale(unsigned int copy, u64 table)
 }
 
 /* A copy that is what this load has chosen, and that it could read, counts. */
-static void note_seqs(void)
+static void note_seqs(const struct dmr_super *sb)
 {
 	const struct dmr_store *store = &W.engine.store;
 	const struct dmr_layout *l = &store->sb.layout;
@@ -89,9 +94,10 @@ static void note_seqs(void)
 			is[copy] = table_seq(l, copy, table, &seq[copy]);
 		for (copy = 0; copy < DMR_NR_COPIES; copy++)
 			W.table_seq[copy][table] =
-				is[copy] && !stays_stale(copy, table) && (!test_bit(table, store->stale[copy]) ||
-					     (is[!copy] && seq[0] == seq[1] &&
-					      !W.unread[dmr_layout_table(l, copy, table)])) ?
+				is[copy] && !stays_stale(sb, copy, table) &&
+				(!test_bit(table, store->stale[copy]) ||
+				 (is[!copy] && seq[0] == seq[1] &&
+				  !W.unread[dmr_layout_table(l, copy, table)])) ?
 				seq[copy] : 0;
 	}
 	W.young_seq = store->seq;
@@ -197,9 +203,9 @@ static int activate(void)
 		return r;
 	}
 	sectors_check(0, sb);
+	note_seqs(sb);
 	sim_free(sb);
 	W.loaded = true;
-	note_seqs();
 	note_stale();
 	W.mode = W.engine.mode;
 	if (W.mode == DMR_MODE_RW)

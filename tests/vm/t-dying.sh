@@ -177,28 +177,42 @@ t_reset_costs_no_slots() {
 
 in_flight() { awk -v n="$1" '{ exit !($1 + $2 == n) }' /sys/block/dm-0/inflight; }
 
-# sixteen adjacent reads, merged below dm-remap, fail with one bad sector: one slot
+# held_reads: 16 adjacent reads wait on main and are then served, their errors in "out";
+# for how long the first one was held, in microseconds, is in $held
+held_reads() {
+	local i ops=() job begun
+	for ((i = 0; i < 16; i++)); do
+		ops+=("r:$((960 + i * 8)):8")
+	done
+	slow_set main stop=1
+	begun=${EPOCHREALTIME/./}
+	vmio burst "$R" 0 "${ops[@]}" >out &
+	job=$!
+	eventually 10 slow_waits main 1
+	# All of them, however the block layer has merged them.
+	eventually 10 in_flight 16
+	slow_set main stop=0
+	held=$((${EPOCHREALTIME/./} - begun))
+	wait $job
+}
+
+# sixteen adjacent reads, merged below dm-remap, fail with one bad sector: one slot. What
+# takes 200 ms on a busy machine is a slow error, and another matter: once more then.
 t_merged_reads() {
-	local i ops=() job retries
+	local i retries try
 	for retries in 1 0; do
-		slow main 64 merge=1
-		[ -e /dev/spare ] || disk spare 16
-		dd if=/dev/zero of=/dev/spare bs=1M count=16 oflag=direct status=none
-		remap /dev/main /dev/spare 0 read_retries $retries
-		slow_bad main reads +1000-1000
-		ops=()
-		for ((i = 0; i < 16; i++)); do
-			ops+=("r:$((960 + i * 8)):8")
+		for try in {1..20}; do
+			slow main 64 merge=1
+			[ -e /dev/spare ] || disk spare 16
+			dd if=/dev/zero of=/dev/spare bs=1M count=16 oflag=direct status=none
+			remap /dev/main /dev/spare 0 read_retries $retries
+			slow_bad main reads +1000-1000
+			held_reads
+			if [ "$held" -le 180000 ] || [ "$try" = 20 ]; then break; fi
+			dmsetup remove remap
+			rmdir /sys/kernel/config/slow-disk/main
 		done
-		slow_set main stop=1
-		vmio burst "$R" 0 "${ops[@]}" >out &
-		job=$!
-		eventually 10 slow_waits main 1
-		# All of them, however the block layer has merged them.
-		eventually 10 in_flight 16
-		slow_set main stop=0
-		wait $job
-		note "read_retries $retries: $(field slots_used) slots, $(grep -c EIO out) reads failed"
+		note "read_retries $retries: held $((held / 1000)) ms, $(field slots_used) slots, $(grep -c EIO out) reads failed"
 		[ "$(field slots_used)" -le 1 ] || fail "$(field slots_used) slots, read_retries $retries"
 		slow_bad main reads -1000-1000
 		for ((i = 0; i < 16; i++)); do
