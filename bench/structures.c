@@ -7,6 +7,11 @@
  *   regions     a bitmap of the regions that have a remapped block, in front of it
  *   two-level   for each region, a sorted array of the remapped blocks in it
  *
+ * and for 128 KiB (the blocks do not matter as they are then aligned to it):
+ *
+ *   regions-wide  the index as it is: the bitmap
+ *   filter-wide   the filter alone: a word of it for every eight blocks
+ *
  * Usage: structures <spare file> <main sectors> [<groups> [<structure>]]
  *
  * Prints "<structure> <ns>" for a spare made by mkspare. A lookup waits for the one
@@ -107,9 +112,38 @@ static bool regions_find(const struct dmr_index *ix, u64 block)
 	return dmr_index_find(ix, block, &word) != DMR_NO_SLOT;
 }
 
+/* Blocks of a wide lookup. */
+#define WIDE	32
+
+static bool regions_wide(const struct dmr_index *ix, u64 block)
+{
+	struct dmr_route route;
+
+	dmr_index_route(ix, REQ_OP_READ, block / WIDE * WIDE << 3, WIDE << 3, &route);
+	return route.place != DMR_TO_MAIN || route.sectors < WIDE << 3;
+}
+
+static bool filter_wide(const struct dmr_index *ix, u64 block)
+{
+	const struct dmr_table *t = dmr_index_table(ix);
+	u64 first = block / WIDE * WIDE, b, k, bits, word;
+
+	for (b = first; b < first + WIDE; b += 8) {
+		word = READ_ONCE(t->filter[dmr_filter_word(t, b)]);
+		for (k = b; word && k < b + 8; k++) {
+			bits = dmr_filter_bits(k);
+			if ((word & bits) == bits && regions_find(ix, k))
+				return true;
+		}
+	}
+	return false;
+}
+
 LOOK_UP(nothing, block[i] & 1)
 LOOK_UP(filter, filter_find(&all->ix, block[i]))
 LOOK_UP(regions, regions_find(&all->ix, block[i]))
+LOOK_UP(regions_wide, regions_wide(&all->ix, block[i]))
+LOOK_UP(filter_wide, filter_wide(&all->ix, block[i]))
 LOOK_UP(two_level, two_level_find(&all->tl, block[i]))
 
 static const struct {
@@ -119,6 +153,8 @@ static const struct {
 	{ "filter", look_up_filter },
 	{ "regions", look_up_regions },
 	{ "two-level", look_up_two_level },
+	{ "regions-wide", look_up_regions_wide },
+	{ "filter-wide", look_up_filter_wide },
 };
 
 /* In ns for one lookup. */

@@ -168,6 +168,31 @@ t_replace_refuses() {
 	[ "$(dmsetup info -c --noheadings -o suspended lab)" = Active ]
 }
 
+# what the kernel would refuse is refused before anything is written
+t_spare_sectors() {
+	local sd before
+	pair
+	dmremap lab create new --ram --size 16M --bad 0 --spare-size 16M >/dev/null
+	nullb big 16 4096
+	before=$(sum /dev/big)
+	refused 2 'has sectors of 4096 bytes, the main device of 512' dmremap replace lab /dev/big --yes
+	refused 2 'has sectors of 4096 bytes, the main device of 512' dmremap create a $M/new-main /dev/big --yes
+	[ "$(sum /dev/big)" = "$before" ]
+	# the first physical block starts at sector 7, as for partitions from sector 63 on
+	modprobe scsi_debug dev_size_mb=16 delay=0 max_luns=1 physblk_exp=3 lowest_aligned=7
+	udevadm settle
+	sd=$(ls /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block)
+	before=$(sum "/dev/$sd")
+	refused 2 '512 bytes within a physical block' dmremap replace lab "/dev/$sd" --yes
+	refused 2 '512 bytes within a physical block' dmremap create a $M/new-main "/dev/$sd" --yes
+	[ "$(sum "/dev/$sd")" = "$before" ]
+	addpart "/dev/$sd" 1 63 32000
+	expect 0 'the spare is on' dmremap replace lab "/dev/${sd}1" --yes
+	expect 0 'the spare is on' dmremap replace lab $M/lab-spare --yes
+	delpart "/dev/$sd" 1
+	modprobe -r scsi_debug
+}
+
 # killed N COMMAND...: kill the tool before its Nth step; true if it ended by itself
 killed() {
 	local n=$1 s=0
