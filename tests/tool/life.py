@@ -26,13 +26,13 @@ import select
 import subprocess
 import sys
 
-SRV = 2048, 526335          # the partitions of the disk, in sectors
-VAULT = 526336, 1048542
+SRV = 2048, 264191          # the partitions of the disk, in sectors
+VAULT = 264192, 524254
 DISKS = {                   # MiB, model, serial number, WWN
-    'sdb': (512, 'ST4000VN008', 'ZGY0A1B2', '0x5000c500a1b2c3d4'),
+    'sdb': (256, 'ST4000VN008', 'ZGY0A1B2', '0x5000c500a1b2c3d4'),
     'sdc': (64, 'INTEL_SSDSC2BB', 'BTWL3325', '0x55cd2e404b6a1111'),
     'sdd': (96, 'INTEL_SSDSC2KB', 'PHYF8421', '0x55cd2e4150782222'),
-    'sde': (512, 'ST4000VN006', 'ZW60K9L8', '0x5000c500e5f63333'),
+    'sde': (256, 'ST4000VN006', 'ZW60K9L8', '0x5000c500e5f63333'),
 }
 SMART = '''{ "smartctl": {}, "model_name": "ST4000VN008", "serial_number": "ZGY0A1B2",
 "power_on_time": { "hours": 41236 }, "ata_smart_attributes": { "table": [

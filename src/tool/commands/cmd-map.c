@@ -21,8 +21,8 @@ static void terminal(const struct grid *g)
 	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	/* Glyphs look alike without their colours; letters do not. */
 	bool utf8 = colour && locale_has_glyphs();
-	unsigned int row, col;
 	bool seen[NR_SHADES] = { 0 };
+	unsigned int row, col, i;
 	enum shade s, last;
 
 	for (row = 0; row < g->rows; row++) {
@@ -44,17 +44,24 @@ static void terminal(const struct grid *g)
 	}
 	/* Only what is there needs to be explained. */
 	printf("\nKey:");
-	for (s = HEALTHY; s <= LOST; s++) {
-		if (!seen[s])
+	for (i = 0; i < NR_KEYS; i++) {
+		const struct shade_key *k = &shade_keys[i];
+
+		if (!memchr(seen + k->first, true, k->last + 1 - k->first))
 			continue;
-		printf("  %s", colour ? colours[s] : "");
-		if (utf8)
-			fputs(shade_glyphs[s], stdout);
-		else
-			putchar(shade_letters[s]);
-		printf("%s %s", colour ? "\033[m" : "", shade_names[s]);
+		fputs("  ", stdout);
+		for (s = k->first; s <= k->last; s++) {
+			if (colour)
+				printf("\033[m%s", colours[s]);
+			if (utf8)
+				fputs(shade_glyphs[s], stdout);
+			else
+				putchar(shade_letters[s]);
+		}
+		printf("%s %s", colour ? "\033[m" : "", k->name);
 	}
-	printf("\nOne character is %s.\n", human_size(g->cell_blocks * 8));
+	printf("\nOne character is %s; of a kind, the four are for up to 0.1 %%, 1 %%, 10 %% of it, and more.\n",
+	       human_size(g->cell_blocks * 8));
 }
 
 enum picture { PNG, SVG, HTML };

@@ -112,11 +112,10 @@ static void shade(const struct watch *w, enum shade s)
 
 static void map(const struct watch *w, int top, int bottom)
 {
-	unsigned int row, col, columns = max((COLS - 12) & ~7, 8);
+	unsigned int row, col, i, columns = max((COLS - 12) & ~7, 8);
 	bool seen[NR_SHADES] = { 0 };
 	struct grid g;
 	enum shade s;
-	int x = 2;
 
 	if (bottom - top < 3 ||
 	    !grid_make(&g, &w->b, w->m.sectors, columns, bottom - top - 1))
@@ -131,18 +130,19 @@ static void map(const struct watch *w, int top, int bottom)
 			shade(w, s);
 		}
 	}
-	for (s = HEALTHY; s <= LOST; s++) {
-		int n = strlen(shade_names[s]) + 4;
+	move(bottom - 1, 2);
+	for (i = 0; i < NR_KEYS; i++) {
+		const struct shade_key *k = &shade_keys[i];
 
-		if (!seen[s] || x + n > COLS)
+		if (!memchr(seen + k->first, true, k->last + 1 - k->first) ||
+		    getcurx(stdscr) + 7 + (int)strlen(k->name) > COLS)
 			continue;
-		move(bottom - 1, x);
-		shade(w, s);
-		printw(" %s", shade_names[s]);
-		x += n;
+		for (s = k->first; s <= k->last; s++)
+			shade(w, s);
+		printw(" %s  ", k->name);
 	}
-	if (x + 20 < COLS)
-		printw("  (one is %s)", human_size(g.cell_blocks * 8));
+	if (getcurx(stdscr) + 18 < COLS)
+		printw("(one is %s)", human_size(g.cell_blocks * 8));
 	grid_free(&g);
 }
 

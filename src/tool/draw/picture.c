@@ -20,6 +20,11 @@ const char *const shade_names[NR_SHADES] = {
 	"beyond the end",
 };
 
+const struct shade_key shade_keys[NR_KEYS] = {
+	{ HEALTHY, HEALTHY, "healthy" }, { REMAPPED_1, REMAPPED_4, "remapped" },
+	{ BAD_1, BAD_4, "known bad" }, { LOST, LOST, "lost" },
+};
+
 const char shade_letters[NR_SHADES + 1] = ".1234abcdL ";
 
 /* More ink is more of it; remapped grows, known bad darkens: no colour is needed. */

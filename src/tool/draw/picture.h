@@ -61,6 +61,13 @@ void xml_text(FILE *f, const char *s);
 /* A shade's colour, as "#rrggbb". */
 const char *shade_hex(enum shade s);
 
+/* For a key of one line: shades of one name, lightest first. */
+#define NR_KEYS	4
+extern const struct shade_key {
+	enum shade first, last;
+	const char *name;
+} shade_keys[NR_KEYS];
+
 extern const char *const verdicts[];	/* of enum health */
 
 /* For terminals: of one column each, in UTF-8. */

@@ -11,8 +11,6 @@
 #define HEAD	92
 #define FOOT	56
 
-#define ULL(x)	((unsigned long long)(x))
-
 void xml_text(FILE *f, const char *s)
 {
 	for (; *s; s++)
@@ -94,7 +92,7 @@ static void legend(FILE *f, const struct grid *g, double y)
 		text(f, x + 15, y, "", "%s", shade_names[s]);
 		x += s == HEALTHY ? 90 : 160;
 	}
-	text(f, x + 20, y, "", "one square is %s",
+	text(f, x - 100, y, "", "one square is %s",
 	     human_size(g->cell_blocks * 8));
 }
 
@@ -126,11 +124,11 @@ void svg_write(const struct grid *g, const struct caption *c, FILE *f)
 	     " font-size=\"14\" font-weight=\"bold\"", "%s",
 	     verdicts[c->health]);
 	fprintf(f, "<rect x=\"%g\" y=\"%u\" width=\"200\" height=\"8\" fill=\"%s\"/><rect x=\"%g\" y=\"%u\" width=\"%g\" height=\"8\" fill=\"%s\"/>\n",
-		x, MARGIN + 36, shade_hex(HEALTHY), x, MARGIN + 36, 200 * full,
+		x, MARGIN + 36, shade_hex(HEALTHY), x, MARGIN + 36,
+		/* What is used at all can be seen. */
+		c->slots_used ? max(200 * full, 2.0) : 0,
 		shade_hex(full > 0.9 ? BAD_3 : REMAPPED_3));
-	text(f, x - 8, MARGIN + 44, " text-anchor=\"end\"",
-	     "%llu of %llu slots used", ULL(c->slots_used),
-	     ULL(c->slots_total));
+	text(f, x, MARGIN + 30, "", "spare: %.3g %% used", 100 * full);
 	fprintf(f, "<g fill=\"none\" stroke-width=\"%u\" stroke-dasharray=\"%u 1\">\n",
 		CELL - 1, CELL - 1);
 	for (s = HEALTHY; s <= LOST; s++)
