@@ -219,14 +219,17 @@ static void roff_text(const char *s)
 	putchar('\n');
 }
 
-static void para(const char *text)
+/* @first: after a heading, which begins a paragraph itself */
+static void para(const char *text, bool first)
 {
 	for (; *text; text++) {
 		const char *nl = strchrnul(text, '\n');
 		char *line = strndup(text, nl - text);
 
 		if (line && *line) {
-			puts(".PP");
+			if (!first)
+				puts(".PP");
+			first = false;
 			roff_text(line);
 		}
 		free(line);
@@ -296,16 +299,16 @@ static void man_command(const struct command *c)
 		putchar('\n');
 	}
 	puts(".SH DESCRIPTION");
-	para(c->text);
+	para(c->text, true);
 	puts(".SH OPTIONS");
 	for (i = 0; i < nr_opts(c); i++)
 		man_option(&c->opts[i]);
 	for (i = 0; i < ARRAY_SIZE(common_opts); i++)
 		man_option(&common_opts[i]);
 	if (takes(c, "SIZE"))
-		para(size_text);
+		para(size_text, false);
 	if (takes(c, "RANGE"))
-		para(range_text);
+		para(range_text, false);
 	puts(".SH EXAMPLES\n.nf\n.RS");
 	roff(c->examples);
 	puts(".RE\n.fi\n.SH EXIT STATUS");
@@ -355,7 +358,7 @@ static void man_overview(void)
 	roff_text(words);
 	puts(".SH SIZES AND RANGES");
 	roff_text(size_text);
-	para(range_text);
+	para(range_text, false);
 	puts(".PP\nNumbers are decimal, or hexadecimal after 0x.");
 	puts(".SH COMMANDS\nEach has a page of its own.");
 	for (i = 0; i < ARRAY_SIZE(groups); i++)
