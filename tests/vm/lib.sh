@@ -101,6 +101,8 @@ disk() {
 		echo "${a#*=}" >"$dir/${a%%=*}"
 	done
 	echo 1 >"$dir/power"
+	# An old kernel calls it by a number.
+	[ -b "/dev/$name" ] || ln -sfn "nullb$(cat "$dir/index")" "/dev/$name"
 	[ -b "/dev/$name" ] || fail "/dev/$name did not appear"
 }
 

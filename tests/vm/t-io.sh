@@ -157,7 +157,7 @@ t_buffered() {
 # a flush reaches both disks; without a remap it spares the spare
 t_flush_both() {
 	local m s
-	flushes() { awk '{ print $16 }' "/sys/block/$1/stat"; }
+	flushes() { awk '{ print $16 }' "/sys/class/block/$(basename "$(readlink -f "/dev/$1")")/stat"; }
 	disk main 16 cache_size=4
 	disk spare 4 cache_size=4
 	bad main 1000-1007
