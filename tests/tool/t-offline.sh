@@ -154,3 +154,96 @@ t_dump_full_disk() {
 	[ -L link ]
 	dmremap dump $M/lab-spare | cmp - target
 }
+
+# The first block of a spare was overwritten: the others bring it back, asked for.
+t_first_block() {
+	local before what
+	worn
+	dmremap dump $M/lab-spare | jq 'del(.sequence)' >one.json
+	for what in garbage partitions swap; do
+		case $what in
+		garbage) damage 0 ;;
+		partitions) sgdisk -a 8 -n 1:2048:8191 $M/lab-spare >/dev/null ;;
+		swap) mkswap -q $M/lab-spare ;;
+		esac
+		before=$(sum "$(img spare)")
+		expect 0 'missing (something else is there)\|damaged' dmremap inspect $M/lab-spare
+		if [ $what = garbage ]; then
+			expect 0 'can be opened' dmremap scan
+		else
+			refused 2 "overwritten.*dmremap repair" dmremap assemble lab
+			refused 2 "overwritten.*dmremap repair" dmremap open lab $M/lab-spare
+			expect 0 "overwritten.*dmremap repair" dmremap scan
+			refused 2 'holds .*--force' dmremap repair $M/lab-spare --yes
+			refused 4 'nobody to ask' dmremap repair $M/lab-spare
+		fi
+		[ "$(sum "$(img spare)")" = "$before" ]
+		expect 0 'repaired' dmremap repair $M/lab-spare --yes --force
+		expect 0 'whole' dmremap check $M/lab-spare --data
+		dmremap dump $M/lab-spare | jq 'del(.sequence)' | cmp - one.json
+	done
+	expect 0 "$M/lab" dmremap assemble lab
+	[ "$(value superblocks)" = 3/3 ]
+	# In use as something else
+	dmremap close lab
+	mkswap -q $M/lab-spare
+	swapon $M/lab-spare
+	refused 2 'is in use: used as swap' dmremap repair $M/lab-spare --yes --force
+	swapoff $M/lab-spare
+}
+
+# A dump is kept at each change of layout, for root alone, and the last ten of each spare.
+t_archive() {
+	local a=$DMREMAP_STATE/archive uuid i
+	kept() { dmremap restore --list | grep -c "$1" || true; }
+	pair
+	uuid=$(dmremap inspect $M/lab-spare --json | jq -r .uuid)
+	[ "$(stat -c %a "$a"/*.json | sort -u)" = 600 ]
+	[ "$(stat -c %a "$a")" = 700 ]
+	same_kept 1 "after 'create'"
+	# One that is not empty, of a layout that has changed
+	dmremap lab hurt --at 800+400 --kind write >/dev/null
+	random $M/lab 2
+	dmremap lab create two --ram --size 16M --spare-size 32M --bad 0 >/dev/null
+	dmremap replace lab $M/two-spare --yes --size 8M >/dev/null
+	same_kept 1 "before 'replace'"
+	same_kept 1 "after 'replace'"
+	dmremap grow lab --size 16M --yes >/dev/null
+	same_kept 1 "after 'grow'"
+	ls "$a"
+	dmremap close lab
+	# All three superblocks are gone: what was kept brings the spare back.
+	dmremap dump $M/two-spare | jq -cS 'del(.sequence, .activations, .counters, .main_flags)' >before.json
+	for i in 0 1024 4095; do
+		dd if=/dev/zero of=$M/two-spare bs=4k seek=$i count=1 oflag=direct conv=notrunc status=none
+	done
+	refused 2 "no spare area.*dmremap restore" dmremap inspect $M/two-spare
+	i=$(printf '%s\n' "$a/$uuid"_*.json | tail -n 1)
+	# What was remapped since would be forgotten.
+	jq -c '.entries = []' "$i" >empty.json
+	expect 0 'WARNING: .* have changed since' dmremap restore $M/two-spare empty.json --dry-run
+	expect 0 'restored' dmremap restore $M/two-spare empty.json --keep-table --yes
+	dmremap dump $M/two-spare | jq -cS 'del(.sequence, .activations, .counters, .main_flags)' | cmp - before.json
+	refused 2 'dmremap repair' dmremap restore $M/two-spare "$i" --keep-table --yes
+	expect 0 "$M/lab" dmremap assemble lab
+	dmremap close lab
+	for ((i = 0; i < 12; i++)); do
+		dmremap dump $M/two-spare >now.json
+		dmremap restore $M/two-spare now.json --yes >/dev/null
+	done
+	[ "$(printf '%s\n' "$a/$uuid"_*.json | wc -l)" = 10 ]
+	same_kept 10 "before 'restore'"
+	# A slot table with a hole is not taken.
+	for i in 0 1024 4095 1 1025; do
+		dd if=/dev/zero of=$M/two-spare bs=4k seek=$i count=1 oflag=direct conv=notrunc status=none
+	done
+	refused 2 'no valid copy of block 0; nothing was changed' dmremap restore $M/two-spare now.json --keep-table --yes
+	# Where it cannot be kept, the work is done all the same.
+	rm -rf "$DMREMAP_STATE"
+	: >"$DMREMAP_STATE"
+	expect 0 'note: no copy of the metadata .* was kept' dmremap create two $M/two-main $M/two-spare --yes --force
+	rm "$DMREMAP_STATE"
+}
+same_kept() {
+	[ "$(kept "$2")" = "$1" ] || { dmremap restore --list; echo "not $1 dumps $2" >&2; return 1; }
+}

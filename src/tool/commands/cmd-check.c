@@ -2,6 +2,7 @@
 /*
  * dmremap check and repair: is the metadata of a spare as it should be?
  */
+#include "copy/archive.h"
 #include "offline.h"
 
 #define ULL(x)	((unsigned long long)(x))
@@ -187,15 +188,36 @@ static int check(struct args *a)
 	return f.worst;
 }
 
+/* Something else may have been put onto the device in the meantime, and be in use. */
+static int ask_repair(const struct args *a, const struct device *d,
+		      const struct area *area)
+{
+	char question[1024];
+
+	if (d->is_block && device_in_use(d))
+		return fail(RC_REFUSED, "%s is in use: %s; end that first",
+			    d->path, d->used_by);
+	if (area->super[0] == DMR_OK || area->sb.spare_start ||
+	    !d->content[0])
+		return RC_OK;
+	if (opt(a, "yes") && !opt(a, "force"))
+		return fail(RC_REFUSED, "the first block of the spare was overwritten, and %s holds %s now; give --force, too, if that may be overwritten",
+			    d->path, d->content);
+	snprintf(question, sizeof(question), "WARNING: the first block of the spare was overwritten, and the device holds %s now:\n  %s\nThat will be lost. What it has written over slots of the spare is lost already.",
+		 d->content, device_describe(d));
+	return confirm(opt(a, "yes"), question);
+}
+
 static int repair(struct args *a)
 {
 	struct findings f = { .worst = HEALTH_FINE };
 	bool dry = opt(a, "dry-run");
+	u64 start;
 	char name[128];
 	struct dmr_why why;
 	struct area area;
 	struct device d;
-	int r;
+	int r, asked;
 
 	r = offline_open(a, AREA_READ, &d, &area);
 	if (r)
@@ -209,9 +231,12 @@ static int repair(struct args *a)
 	r = area_load(&area, &why);
 	if (!r || r == -EUCLEAN)
 		check_tables(&f, &area);
+	asked = r || dry || f.worst != HEALTH_ATTENTION ? RC_OK :
+		ask_repair(a, &d, &area);
+	start = area.sb.spare_start;
 	area_close(&area);
 	if (r || f.worst == HEALTH_CRITICAL)
-		return fail(RC_REFUSED, "%s: this cannot be repaired: %s; nothing was changed. With a dump of it: 'dmremap restore %s FILE'",
+		return fail(RC_REFUSED, "%s: this cannot be repaired: %s; nothing was changed. With a dump of it ('dmremap restore --list' names those that were kept): 'dmremap restore %s FILE'",
 			    d.path, r ? why.text :
 			    "copies contradict each other", d.path);
 	if (f.worst == HEALTH_FINE) {
@@ -223,6 +248,10 @@ static int repair(struct args *a)
 		       d.path, f.nr, f.nr == 1 ? "" : "s");
 		return RC_OK;
 	}
+	if (asked)
+		return asked;
+	if (d.is_block)
+		archive_keep(&d, start, "before 'repair'");
 	r = offline_open(a, AREA_WRITE, &d, &area);
 	if (r)
 		return r;
@@ -262,10 +291,12 @@ const struct command cmd_repair = {
 	.group = "The spare, offline",
 	.synopsis = "SPARE",
 	.summary = "repair metadata from its good copies",
-	.text = "Rewrites superblocks and blocks of the slot table that are damaged or out of date from a good copy. The kernel does the same when it activates a spare. What has no good copy is never guessed: then nothing is changed, and only a dump helps.",
+	.text = "Rewrites superblocks and blocks of the slot table that are damaged or out of date from a good copy. The kernel does the same when it activates a spare. If the first block of a spare was overwritten, by mkfs or a partition table, the superblocks in the middle and at the end bring it back; if the device holds something that is known, 'open' and 'assemble' leave it alone, and this asks. What has no good copy is never guessed: then nothing is changed, and only a dump helps.",
 	.examples = "  dmremap repair --dry-run /dev/sdc1\n  dmremap repair /dev/sdc1\n",
 	.min_args = 1, .max_args = 1,
 	.run = repair,
 	.opts = { OPT_AREA,
+		{ "yes", NULL, "do not ask" },
+		{ "force", NULL, "with --yes: overwrite what is on SPARE now" },
 		{ "dry-run", NULL, "only say what would be repaired" } },
 };

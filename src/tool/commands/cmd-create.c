@@ -3,6 +3,7 @@
  * dmremap create: a new pair of main and spare.
  */
 #include "boot/table.h"
+#include "copy/archive.h"
 #include "devices/extents.h"
 #include "devices/fit.h"
 #include "devices/parts.h"
@@ -240,6 +241,7 @@ static int format(struct plan *p)
 	struct dmr_env env;
 	int r;
 
+	archive_keep(&p->spare, p->start, "before 'create'");
 	if (p->occupied && !p->start && p->spare.content[0]) {
 		r = device_wipe(p->spare.path);
 		if (r)
@@ -311,6 +313,7 @@ static int run(struct args *a)
 	r = ask(a, p) ?: look_again(p) ?: format(p);
 	if (r)
 		goto out;
+	archive_keep(&p->spare, p->start, "after 'create'");
 	snprintf(uuid, sizeof(uuid), "DMREMAP-%s", p->occupant);
 	r = dm_create(p->name, uuid, line) ?: parts_up(p->name);
 	if (r)

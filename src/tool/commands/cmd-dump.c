@@ -2,83 +2,18 @@
 /*
  * dmremap dump and restore: the metadata of a spare as JSON, and back.
  */
+#include "copy/archive.h"
 #include "offline.h"
 #include "pairing/pairing.h"
 
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
-#define DUMP_FORMAT	"dm-remap dump"
-#define DUMP_VERSION	1
-
-static const char *const state_names[] = { "free", "live", "bad" };
 
 /*--------------------------------------------------------------------
  * Dump
  *--------------------------------------------------------------------
  */
-static struct json_object *dump_entries(struct area *a)
-{
-	struct json_object *list = json_object_new_array();
-	u32 slot, limit = dmr_store_slot_limit(&a->store);
-
-	for (slot = 0; slot < limit; slot++) {
-		u64 w = dmr_store_word(&a->store, slot);
-		struct json_object *e;
-
-		if (!w)
-			continue;
-		e = json_object_new_object();
-		add_u64(e, "slot", slot);
-		add_str(e, "state", state_names[dmr_word_state(w)]);
-		add_u64(e, "block", dmr_word_block(w));
-		add_u64(e, "valid", dmr_word_valid(w));
-		add_u64(e, "lost", dmr_word_lost(w));
-		add_u64(e, "generation", dmr_word_gen(w));
-		if (w & DMR_WORD_UNPROVEN)
-			json_object_object_add(e, "unproven",
-					       json_object_new_boolean(true));
-		json_object_array_add(list, e);
-	}
-	return list;
-}
-
-static struct json_object *dump_area(struct area *a)
-{
-	struct json_object *o = json_object_new_object();
-	struct json_object *seg = json_object_new_array();
-	struct json_object *c = json_object_new_object();
-	const struct dmr_super *sb = &a->sb;
-	unsigned int i;
-
-	add_str(o, "format", DUMP_FORMAT);
-	add_u64(o, "version", DUMP_VERSION);
-	add_str(o, "uuid", area_uuid(sb->uuid));
-	add_u64(o, "sequence", sb->seq);
-	add_u64(o, "compat", sb->compat);
-	add_u64(o, "ro_compat", sb->ro_compat);
-	add_u64(o, "incompat", sb->incompat & ~DMR_INCOMPAT_STALE);
-	add_u64(o, "spare_start", sb->spare_start);
-	for (i = 0; i < sb->layout.nr_segments; i++)
-		json_object_array_add(seg,
-			json_object_new_uint64(sb->layout.seg[i].len));
-	json_object_object_add(o, "segment_blocks", seg);
-	add_u64(o, "table_blocks_in_use", sb->hwm);
-	add_u64(o, "main_sectors", sb->main_sectors);
-	add_u64(o, "main_lbs", sb->main_lbs);
-	add_u64(o, "main_flags", sb->main_flags);
-	add_u64(o, "main_start", sb->main_start);
-	add_str(o, "identity", sb->identity);
-	add_str(o, "label", sb->label);
-	add_str(o, "options", sb->options);
-	add_u64(o, "activations", sb->activations);
-	for (i = 0; i < DMR_NR_COUNTERS; i++)
-		add_u64(c, counter_names[i], sb->counters[i]);
-	json_object_object_add(o, "counters", c);
-	json_object_object_add(o, "entries", dump_entries(a));
-	return o;
-}
-
 static int dump(struct args *a)
 {
 	struct dmr_why why;
@@ -98,7 +33,7 @@ static int dump(struct args *a)
 	}
 	r = output_begin(&out, opt(a, "output"));
 	if (!r) {
-		print_json(dump_area(&area), out.f);
+		print_json(dump_area(&area, U32_MAX), out.f);
 		r = output_end(&out, true);
 	}
 	area_close(&area);
@@ -247,7 +182,7 @@ static const char *parse_entry(struct json_object *e, struct image *im)
 	name = json_object_object_get_ex(e, "state", &x) ?
 	       json_object_get_string(x) ?: "" : "";
 	for (state = DMR_BAD; state >= 0; state--)
-		if (!strcmp(name, state_names[state]))
+		if (!strcmp(name, dump_states[state]))
 			break;
 	if (state < 0)
 		return "an entry's state";
@@ -286,16 +221,18 @@ static const char *decodes(const struct image *im)
 	return wrong;
 }
 
-static const char *parse_image(struct json_object *o, struct image *im)
+static const char *parse_image(struct json_object *o, struct image *im,
+			       bool keep_table)
 {
 	struct json_object *list;
 	const char *wrong = parse_super(o, &im->sb);
 	size_t i;
 
-	if (wrong)
+	if (wrong || keep_table)
 		return wrong;
-	if (!json_object_object_get_ex(o, "entries", &list) ||
-	    !json_object_is_type(list, json_type_array))
+	if (!json_object_object_get_ex(o, "entries", &list))
+		return "it has no slot table, which was too long to be kept; --keep-table restores the superblocks alone";
+	if (!json_object_is_type(list, json_type_array))
 		return "entries";
 	im->words = calloc(im->sb.hwm * DMR_TABLE_ENTRIES + 1, sizeof(u64));
 	if (!im->words)
@@ -303,6 +240,100 @@ static const char *parse_image(struct json_object *o, struct image *im)
 	for (i = 0; !wrong && i < json_object_array_length(list); i++)
 		wrong = parse_entry(json_object_array_get_idx(list, i), im);
 	return wrong ?: decodes(im);
+}
+
+/* The newer one of the two copies of a table block that are on the device. */
+static bool read_newer(struct dmr_env *env, const struct dmr_super *sb, u64 t,
+		       u64 *seq, u64 *words)
+{
+	u64 main_blocks = DIV_ROUND_UP(sb->main_sectors, 8), s;
+	u64 other[DMR_TABLE_ENTRIES];
+	u8 buf[DMR_BLOCK_SIZE];
+	unsigned int copy;
+	bool found = false;
+
+	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		if (env_read(env, dmr_layout_table(&sb->layout, copy, t), 1,
+			     buf) ||
+		    dmr_table_decode(sb->uuid, t, main_blocks,
+				     dmr_layout_entries(&sb->layout, t), buf,
+				     &s, other) != DMR_OK ||
+		    (found && s <= *seq))
+			continue;
+		memcpy(words, other, sizeof(other));
+		*seq = s;
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * What is on the device goes on: the mark is behind the last block of the slot table that
+ * is whole. Table blocks tell which spare they are of, so none of another life counts.
+ */
+static int take_table(struct dmr_env *env, struct dmr_super *sb)
+{
+	u64 words[DMR_TABLE_ENTRIES], seq, t, gap = U64_MAX;
+	struct progress p;
+	int i;
+
+	sb->hwm = 0;
+	progress_begin(&p, "reading", sb->layout.nr_tables, 0);
+	for (t = 0; t < sb->layout.nr_tables; t++) {
+		progress_at(&p, t, NULL);
+		if (!read_newer(env, sb, t, &seq, words)) {
+			gap = min(gap, t);
+			continue;
+		}
+		if (gap < t)
+			break;
+		sb->hwm = t + 1;
+		sb->seq = max(sb->seq, seq);
+		for (i = 0; i < DMR_TABLE_ENTRIES; i++)
+			if (words[i] & DMR_WORD_UNPROVEN)
+				sb->incompat |= DMR_INCOMPAT_UNPROVEN;
+	}
+	progress_end(&p);
+	if (t < sb->layout.nr_tables || !sb->hwm)
+		return fail(RC_REFUSED, "the slot table on the device has no valid copy of block %llu; nothing was changed",
+			    ULL(min(gap, sb->layout.nr_tables)));
+	sb->seq++;
+	sb->activations++;
+	return RC_OK;
+}
+
+/* Blocks of the slot table that have changed since the dump was made. */
+static u64 changed_since(struct dmr_env *env, const struct image *im)
+{
+	const struct dmr_super *sb = &im->sb;
+	u64 words[DMR_TABLE_ENTRIES], seq, t, nr = 0;
+
+	for (t = 0; t < sb->layout.nr_tables; t++) {
+		if (!read_newer(env, sb, t, &seq, words)) {
+			if (t >= sb->hwm)
+				break;
+		} else if (t >= sb->hwm) {
+			nr += memchr_inv(words, 0, sizeof(words)) != NULL;
+		} else {
+			nr += memcmp(words, im->words + t * DMR_TABLE_ENTRIES,
+				     sizeof(words)) != 0;
+		}
+	}
+	return nr;
+}
+
+static int write_supers(struct dmr_env *env, const struct dmr_super *sb)
+{
+	u8 buf[DMR_BLOCK_SIZE];
+	unsigned int copy;
+
+	for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
+		dmr_super_encode(sb, copy, buf);
+		if (env_write(env, dmr_layout_super(&sb->layout, copy), 1,
+			      buf) || fdatasync(env->fd))
+			return -EIO;
+	}
+	return 0;
 }
 
 static int write_image(struct dmr_env *env, const struct image *im)
@@ -328,15 +359,27 @@ static int write_image(struct dmr_env *env, const struct image *im)
 				return -EIO;
 		}
 	progress_end(&p);
-	if (fdatasync(env->fd))
-		return -EIO;
-	for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
-		dmr_super_encode(sb, copy, buf);
-		if (env_write(env, dmr_layout_super(&sb->layout, copy), 1,
-			      buf) || fdatasync(env->fd))
-			return -EIO;
-	}
-	return 0;
+	return fdatasync(env->fd) ? -EIO : write_supers(env, sb);
+}
+
+/* What is on the device, of this spare, beside the dump. */
+static int look_at_table(const struct args *a, struct image *im,
+			 const struct device *d)
+{
+	struct dmr_env env;
+	u64 nr;
+	int r = env_open(&env, d->path, im->sb.spare_start, false);
+
+	if (r)
+		r = fail(RC_REFUSED, "cannot open %s: %s", d->path,
+			 strerror(-r));
+	else if (opt(a, "keep-table"))
+		r = take_table(&env, &im->sb);
+	else if ((nr = changed_since(&env, im)))
+		note("WARNING: %llu blocks of the slot table on %s have changed since this dump was made: what was remapped since would be forgotten, and old data be read there; --keep-table writes the superblocks alone",
+		     ULL(nr), d->path);
+	env_close(&env);
+	return r;
 }
 
 static int restore_to(struct args *a, struct image *im, const struct device *d)
@@ -365,6 +408,11 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 	if (!area_peek(&old, d, sb->spare_start, AREA_READ)) {
 		bool same = !memcmp(old.sb.uuid, sb->uuid, 16);
 
+		if (same && opt(a, "keep-table")) {
+			area_close(&old);
+			return fail(RC_REFUSED, "%s holds a superblock of this spare; 'dmremap repair %s' restores the others by it",
+				    d->path, d->path);
+		}
 		if (same)
 			strcpy(there, "\nThere is a valid spare area now, the same one; its remaps of today will be forgotten.");
 		else
@@ -377,18 +425,25 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 	if (other[0] && opt(a, "yes") && !opt(a, "force"))
 		return fail(RC_REFUSED, "%s holds %s; give --force, too, if it may be overwritten",
 			    d->path, other);
+	r = look_at_table(a, im, d);
+	if (r)
+		return r;
 	if (other[0])
 		snprintf(there, sizeof(there), "\nIt holds %s, which will be lost.",
 			 other);
-	snprintf(question, sizeof(question), "WARNING: this overwrites the metadata of the spare area at sector %llu of\n  %s%s\nwith the dump of %s (main device %s). Data in slots is left as it is.",
+	snprintf(question, sizeof(question), "WARNING: this overwrites the %s of the spare area at sector %llu of\n  %s%s\nwith the dump of %s (main device %s). Data in slots is left as it is.",
+		 opt(a, "keep-table") ? "superblocks" : "metadata",
 		 ULL(sb->spare_start), device_describe(d), there,
 		 area_uuid(sb->uuid), sb->identity[0] ? sb->identity : "-");
 	if (opt(a, "dry-run")) {
-		printf("the dump is sound; would write %llu table blocks to both copies, and three superblocks, on %s\n",
-		       ULL(sb->hwm), d->path);
+		printf("the dump is sound; would write %s%llu table blocks%s, and three superblocks, on %s\n",
+		       opt(a, "keep-table") ? "none of " : "", ULL(sb->hwm),
+		       opt(a, "keep-table") ? "" : " to both copies", d->path);
 		return RC_OK;
 	}
 	r = confirm(opt(a, "yes"), question);
+	if (!r && d->is_block)
+		archive_keep(d, sb->spare_start, "before 'restore'");
 	if (!r && d->content[0] && !sb->spare_start && d->is_block)
 		r = device_wipe(d->path);
 	if (r)
@@ -397,7 +452,8 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 	if (r)
 		return fail(RC_REFUSED, "cannot open %s for writing: %s",
 			    d->path, strerror(-r));
-	r = write_image(&env, im);
+	r = opt(a, "keep-table") ? write_supers(&env, sb) :
+	    write_image(&env, im);
 	if (r)
 		r = fail(RC_FAILED, "%s cannot be written to: %s; it holds no valid spare area now, restore the dump to another device",
 			 d->path, strerror(env.error));
@@ -405,6 +461,42 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 		printf("%s: restored\n", d->path);
 	env_close(&env);
 	return r;
+}
+
+/* One line of --list. */
+static void list_one(const char *path, void *arg)
+{
+	struct json_object *o = json_object_from_file(path), *about, *x;
+	static const char *const key[] = { "time", "why", "device" };
+	const char *text[] = { "-", "-", "-" };
+	struct dmr_super *sb = calloc(1, sizeof(*sb));
+	size_t i;
+
+	if (o && sb && !parse_super(o, sb)) {
+		if (json_object_object_get_ex(o, "archived", &about))
+			for (i = 0; i < ARRAY_SIZE(key); i++)
+				if (json_object_object_get_ex(about, key[i], &x))
+					text[i] = json_object_get_string(x);
+		printf("%s\n  %s, %s, spare '%s' on %s\n  for the main device %s, table blocks in use %llu\n",
+		       path, plain(text[0]), plain(text[1]),
+		       sb->label[0] ? sb->label : area_uuid(sb->uuid),
+		       plain(text[2]), sb->identity[0] ? sb->identity : "-",
+		       ULL(sb->hwm));
+		++*(int *)arg;
+	}
+	free(sb);
+	if (o)
+		json_object_put(o);
+}
+
+static int list_archive(void)
+{
+	int nr = 0;
+
+	archive_each(list_one, &nr);
+	if (!nr)
+		printf("no dumps were kept in %s\n", archive_folder());
+	return RC_OK;
 }
 
 static int restore(struct args *a)
@@ -415,6 +507,10 @@ static int restore(struct args *a)
 	struct device d;
 	int r;
 
+	if (opt(a, "list"))
+		return list_archive();
+	if (a->nr < 2)
+		return fail(RC_USAGE, "usage: dmremap restore [OPTIONS] SPARE FILE; see 'dmremap restore --help'");
 	r = device_get(a->arg[0], true, &d);
 	if (r)
 		return r;
@@ -423,7 +519,8 @@ static int restore(struct args *a)
 		return fail(RC_REFUSED, "%s is not readable as JSON; nothing was changed",
 			    a->arg[1]);
 	im = calloc(1, sizeof(*im));
-	wrong = im ? parse_image(o, im) : "out of memory";
+	wrong = im ? parse_image(o, im, opt(a, "keep-table")) :
+		     "out of memory";
 	if (wrong)
 		r = fail(RC_REFUSED, "%s cannot be restored from: %s; nothing was changed",
 			 a->arg[1], wrong);
@@ -453,11 +550,13 @@ const struct command cmd_restore = {
 	.group = "The spare, offline",
 	.synopsis = "SPARE FILE",
 	.summary = "write the metadata of a spare from a dump",
-	.text = "Writes superblocks and slot table as 'dmremap dump' saved them. All of the dump is checked before anything is changed. Use it only with the dump of this very spare and when nothing was remapped since: data in slots is left as it is.",
-	.examples = "  dmremap restore --dry-run /dev/sdc1 sdc1.json\n  dmremap restore /dev/sdc1 sdc1.json\n",
-	.min_args = 2, .max_args = 2,
+	.text = "Writes superblocks and slot table as 'dmremap dump' saved them. All of the dump is checked before anything is changed. Use it only with the dump of this very spare and when nothing was remapped since: data in slots is left as it is.\nAt each change of layout (create, grow, replace, repair, restore, detach, forget) a dump is kept in /var/lib/dmremap/archive, the last ten of each spare; --list shows them. Where all three superblocks are gone and the slot table is whole, give --keep-table and the newest of them: the superblocks are written anew, and everything that was remapped since is there.",
+	.examples = "  dmremap restore --dry-run /dev/sdc1 sdc1.json\n  dmremap restore /dev/sdc1 sdc1.json\n  dmremap restore --list\n",
+	.min_args = 0, .max_args = 2,
 	.run = restore,
-	.opts = { { "yes", NULL, "do not ask" },
+	.opts = { { "list", NULL, "show the dumps that were kept" },
+		{ "keep-table", NULL, "write the superblocks alone: the slot table on SPARE is whole" },
+		{ "yes", NULL, "do not ask" },
 		{ "force", NULL, "with --yes: overwrite what else is on SPARE" },
 		{ "dry-run", NULL, "only check the dump" } },
 };

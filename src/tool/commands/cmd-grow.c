@@ -2,6 +2,7 @@
 /*
  * dmremap grow: more room in the same spare area.
  */
+#include "copy/archive.h"
 #include "devices/blocks.h"
 #include "pairing/pairing.h"
 
@@ -77,9 +78,11 @@ static int run(struct args *a)
 	r = confirm(opt(a, "yes"), question) ?:
 	    remap_message(m.name, NULL, false, "grow %llu", ULL(len)) ?:
 	    blocks_status(m.name, &k);
-	if (!r)
+	if (!r) {
+		archive_keep(&d, m.spare_start, "after 'grow'");
 		printf("%s: %llu slots now, %llu of them free\n", m.name,
 		       ULL(k.slots_total), ULL(k.slots_free));
+	}
 	return r;
 }
 

@@ -6,17 +6,6 @@
 
 #define ULL(x)	((unsigned long long)(x))
 
-const char *const counter_names[DMR_NR_COUNTERS] = {
-	[DMR_READS_FAILED] = "reads_failed",
-	[DMR_WRITES_FAILED] = "writes_failed",
-	[DMR_ABSORBED] = "absorbed",
-	[DMR_PROPAGATED] = "propagated",
-	[DMR_RESCUED] = "rescued",
-	[DMR_EVACUATED] = "evacuated",
-	[DMR_RELEASED] = "released",
-	[DMR_REPLACED] = "replaced",
-};
-
 int offline_open(const struct args *a, int how, struct device *d,
 		 struct area *area)
 {

@@ -19,6 +19,7 @@
  */
 #include "devices/blocks.h"
 #include "devices/fit.h"
+#include "copy/archive.h"
 #include "copy/copy.h"
 #include "copy/lost.h"
 #include "pairing/pairing.h"
@@ -339,6 +340,7 @@ static void retire_old(struct plan *p)
 {
 	struct area old;
 
+	archive_keep(&p->old, p->m.spare_start, "before 'replace'");
 	if (area_peek(&old, &p->old, p->m.spare_start, AREA_WRITE)) {
 		note("note: the superblocks of the old spare on %s cannot be read; nothing to remove",
 		     p->old.path);
@@ -414,6 +416,8 @@ static int without_old(struct plan *p)
 	r = switch_to_new(p);
 	munlockall();
 	if (!r)
+		archive_keep(&p->spare, p->start, "after 'replace'");
+	if (!r)
 		printf("%s: the spare is on %s now; %ld sectors are lost, and read as errors until they are written again ('dmremap whose %s --all' names the files)\n",
 		       p->m.name, p->spare.path, p->lost, p->m.name);
 	return r;
@@ -475,6 +479,7 @@ static int run(struct args *a)
 	if (r)
 		goto out;
 	retire_old(p);
+	archive_keep(&p->spare, p->start, "after 'replace'");
 	printf("%s: the spare is on %s now: %llu blocks copied, %llu of them while suspended, for %.1f s\n",
 	       p->m.name, p->spare.path, ULL(p->copier.blocks), ULL(p->late),
 	       begun);

@@ -5,10 +5,9 @@
 #ifndef DMREMAP_OFFLINE_H
 #define DMREMAP_OFFLINE_H
 
+#include "face/jsonout.h"
 #include "spare/area.h"
-#include "face/tool.h"
-
-#include <json.h>
+#include "spare/dump.h"
 
 #define OPT_AREA \
 	{ "start", "SIZE", "where the spare area starts on the device (default: at 0)" }, \
@@ -32,20 +31,5 @@ int assemble_wait(const struct args *a, u64 seconds);
 
 /* Print and release @o. */
 int print_json(struct json_object *o, FILE *f);
-
-static inline void add_u64(struct json_object *o, const char *key, u64 v)
-{
-	json_object_object_add(o, key, json_object_new_uint64(v));
-}
-
-static inline void add_str(struct json_object *o, const char *key,
-			   const char *v)
-{
-	/* JSON is UTF-8; a label may hold anything. */
-	json_object_object_add(o, key, json_object_new_string(utf8_ok(v) ?
-							      v : plain(v)));
-}
-
-extern const char *const counter_names[DMR_NR_COUNTERS];
 
 #endif

@@ -258,7 +258,7 @@ static blkid_probe new_probe(const char *path)
 	return pr;
 }
 
-static void find_content(struct device *d)
+void device_find_content(struct device *d)
 {
 	const char *type = NULL, *usage = NULL, *label = NULL;
 	blkid_probe pr = new_probe(d->path);
@@ -363,7 +363,7 @@ static bool is_guard(const char *dir, const char *name)
 	char uuid[130];
 
 	return sysfs_line(uuid, sizeof(uuid), "%s/%s/dm/uuid", dir, name) &&
-	       !strncmp(uuid, "DMREMAP-GUARD-", 14);
+	       strstr(uuid, "DMREMAP-GUARD-");
 }
 
 static bool find_holder(dev_t devno, char *who, size_t size)
@@ -491,7 +491,7 @@ int device_get(const char *path, bool files, struct device *d)
 			    strerror(-r));
 	if (!d->sectors)
 		return fail(RC_REFUSED, "%s is empty (size 0); is there a medium in it?", path);
-	find_content(d);
+	device_find_content(d);
 	return RC_OK;
 }
 

@@ -43,6 +43,9 @@ int device_get(const char *path, bool files, struct device *d);
 /* The same for a device number; quiet. Return: 0 or -errno. */
 int device_get_devno(dev_t devno, struct device *d);
 
+/* What libblkid knows on it; device_get() does that by itself. */
+void device_find_content(struct device *d);
+
 /* What a device number is called today. Return: 0 or -ENODEV. */
 int device_name(dev_t devno, char *path, size_t size);
 

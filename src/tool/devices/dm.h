@@ -76,7 +76,7 @@ int dm_remove(const char *name);
  * device-mapper devices can be made of it, and nothing else can. Quiet.
  * Return: 0, also if it is claimed already, or -errno.
  */
-#define DM_GUARD_UUID	"DMREMAP-GUARD-"
+#define DM_GUARD_UUID	"mpath-DMREMAP-GUARD-"
 int dm_claim(const char *name, const char *uuid, const struct device *d);
 void dm_unclaim(const char *name);
 

@@ -23,6 +23,11 @@ static int add_candidate(struct area *a, const struct device *d, void *arg)
 		return -ENOMEM;
 	c->spare = *d;
 	c->sb = a->sb;
+	/* Somebody may use the device for something else now. */
+	if (a->super[0] != DMR_OK && !a->sb.spare_start) {
+		device_find_content(&c->spare);
+		c->overwritten = c->spare.content[0];
+	}
 	list->c = more;
 	list->c[list->nr++] = c;
 	return 0;

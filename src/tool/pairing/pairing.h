@@ -18,6 +18,7 @@ struct candidate {
 	struct device *mains;		/* those that bear the identity */
 	int nr_mains;
 	char differs[400];		/* main is not as recorded: how, or "" */
+	bool overwritten;		/* its first block: by spare.content */
 	/* Another copy of the same spare is newer, or as new. */
 	const struct candidate *newer, *twin;
 };

@@ -218,7 +218,7 @@ int area_open(struct area *a, const struct device *d, u64 start, int how)
 	area_close(a);
 	return fail(r == -EIO ? RC_FAILED : RC_REFUSED, "%s: %s%s", d->path,
 		    why.text, (how & AREA_SEARCH) || r == -EMEDIUMTYPE ? "" :
-		    "; --start names another place, --search looks everywhere");
+		    "; --start names another place, --search looks everywhere, and 'dmremap restore' writes metadata back that was kept");
 }
 
 void area_close(struct area *a)
@@ -227,6 +227,19 @@ void area_close(struct area *a)
 		dmr_store_exit(&a->store);
 	a->loaded = false;
 	env_close(&a->env);
+}
+
+int area_blank(struct area *a)
+{
+	u8 zero[DMR_BLOCK_SIZE] = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < DMR_NR_SUPERS; i++)
+		if (a->super[i] == DMR_OK &&
+		    env_write(&a->env, dmr_layout_super(&a->sb.layout, i), 1,
+			      zero))
+			return -EIO;
+	return fdatasync(a->env.fd) ? -EIO : 0;
 }
 
 int area_load(struct area *a, struct dmr_why *why)

@@ -42,6 +42,9 @@ int area_peek(struct area *a, const struct device *d, u64 start, int how);
 
 void area_close(struct area *a);
 
+/* Blank its superblocks, but not what is in the place of one. Return: 0 or -EIO. */
+int area_blank(struct area *a);
+
 /* Read the slot table; repairs it if the area was opened for writing. */
 int area_load(struct area *a, struct dmr_why *why);
 
