@@ -45,3 +45,36 @@ eventually() {
 	done
 	fail "not within 30 s: $*"
 }
+
+# note LINE...: to be shown although the test passes
+note() { echo "$*" >>/run/notes; }
+
+#-----------------------------------------------------------------------
+# SCSI disks, as multipath and LVM know them
+
+# scsi_disks MIB: two disks of an adapter each; sets A and B, their names
+scsi_disks() {
+	modprobe scsi_debug dev_size_mb="$1" add_host=2 per_host_store=1
+	udevadm settle
+	eventually two_disks
+}
+two_disks() {
+	# shellcheck disable=SC2046
+	set -- $(grep -l scsi_debug /sys/class/block/sd*/device/model | cut -d/ -f5)
+	[ $# = 2 ] || return 1
+	A=/dev/$1 B=/dev/$2
+	hostA=$(readlink -f "/sys/block/$1" | grep -o 'host[0-9]*' | head -n 1)
+	hostB=$(readlink -f "/sys/block/$2" | grep -o 'host[0-9]*' | head -n 1)
+}
+# unplug DEVICE, and plug HOST: it appears, by the next free name; sets NEW
+unplug() {
+	echo 1 >"/sys/block/${1##*/}/device/delete"
+	udevadm settle
+	[ ! -e "$1" ]
+}
+plug() {
+	echo "- - -" >"/sys/class/scsi_host/$1/scan"
+	udevadm settle
+	NEW=/dev/$(basename "/sys/class/scsi_host/$1/device/"target*/*/block/*)
+	[ -b "$NEW" ]
+}

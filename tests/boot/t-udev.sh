@@ -168,3 +168,124 @@ t_forget() {
 	grep -q "no pair 'pair' is known" /run/said
 }
 
+
+# The way out frees main and spare, in the system's eyes as well.
+t_detach() {
+	adopted ext4
+	again $M/m
+	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" type
+	dmremap detach pair --yes
+	udevadm settle
+	same ext4 "$(prop $M/m ID_FS_TYPE)" "type of main"
+	[ -z "$(prop $M/s ID_FS_TYPE)" ]
+	! grep . /var/lib/dmremap/known
+	same "" "$(dmsetup ls | grep guard || true)" "guards"
+	mount LABEL=data /mnt
+	same "$M/m" "$(findmnt -no SOURCE /mnt)" "what is mounted"
+	umount /mnt
+}
+
+# What was copied away bears the same names: the old disk stays out of the way.
+t_detach_to() {
+	adopted ext4
+	disk n 64
+	dmremap evacuate pair 800+80
+	dmremap detach pair --to $M/n --yes
+	udevadm settle
+	again $M/n
+	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" "type of main"
+	[ -z "$(prop $M/s ID_FS_TYPE)" ]
+	mount LABEL=data /mnt
+	same "$M/n" "$(findmnt -no SOURCE /mnt)" "what is mounted"
+	umount /mnt
+	! mount $M/m /mnt
+	gone n
+	[ ! -e /dev/disk/by-label/data ]
+	dmremap forget pair --yes
+	udevadm settle
+	mount $M/m /mnt
+	umount /mnt
+}
+
+# Whoever makes a file system on the spare gets to keep it.
+t_overwritten() {
+	adopted ext4
+	dmremap close pair
+	udevadm settle
+	mkswap -q -L other $M/s
+	udevadm settle
+	rm -f /run/dmremap/closed-*
+	again $M/s
+	again $M/m
+	! is_open pair
+	same swap "$(prop $M/s ID_FS_TYPE)" "type of what was the spare"
+	swapon LABEL=other
+	swapoff -a
+	! mount $M/m /mnt
+	! dmremap assemble 2>/run/said
+	grep -q "its first block was overwritten, the device holds swap signature labelled 'other' now; .*dmremap repair" /run/said
+	swapon LABEL=other
+	swapoff -a
+}
+
+# Of two devices with one UUID, the link is to the mapped one, whoever appears last.
+t_priority() {
+	local i
+	adopted ext4
+	for i in m pair m pair; do
+		again $M/$i
+		same "$(readlink -f $M/pair)" "$(readlink -f /dev/disk/by-uuid/11111111-2222-3333-4444-555555555555)" "after an event of $i"
+	done
+	# A copy that nobody knows has the lower priority.
+	dd if=$M/m of=/dev/shm/copy.img bs=1M status=none
+	disk copy 64
+	again $M/copy
+	[[ $(links $M/copy) = *by-uuid* ]]
+	same "$(readlink -f $M/pair)" "$(readlink -f /dev/disk/by-uuid/11111111-2222-3333-4444-555555555555)" "with a copy"
+}
+
+# A disk that is partitioned: its partitions come up by the event, and its own are hidden.
+t_partitions() {
+	scsi_disks 128
+	sgdisk -n 1:2048:40959 -n 2:40960:81919 $A >/dev/null
+	udevadm settle
+	mkfs.ext4 -q -L first "${A}1"
+	dmremap create pair $A $B --yes --label pair
+	dmremap close pair
+	udevadm settle
+	! mount LABEL=first /mnt
+	! mount "${A}1" /mnt
+	same dm_remap_main "$(prop "${A}1" ID_FS_TYPE)" "type of the partition"
+	unplug $A
+	rm -f /run/dmremap/closed-*
+	plug $hostA
+	eventually is_open pair
+	udevadm settle
+	[ -b $M/pair-part1 ]
+	[ -b $M/pair-part2 ]
+	mount LABEL=first /mnt
+	same "$M/pair-part1" "$(findmnt -no SOURCE /mnt)" "what is mounted"
+	umount /mnt
+	! mount "${NEW}1" /mnt
+}
+
+# A copy of the spare does not keep udev busy for ever.
+t_copies_of_spare() {
+	adopted ext4
+	dmremap close pair
+	udevadm settle
+	cp /dev/shm/s.img /dev/shm/s2.img
+	disk s2 16
+	rm -f /run/dmremap/closed-*
+	again $M/m
+	again $M/s
+	again $M/s2
+	udevadm settle --timeout=60
+	udevadm monitor --kernel >/run/mon &
+	again $M/s2
+	udevadm settle --timeout=60
+	kill $!
+	wait $! || true
+	# One for the trigger, and the one that tells main; not their echo.
+	[ "$(grep -c '^KERNEL.*change' /run/mon)" -lt 6 ]
+}

@@ -89,6 +89,35 @@ t_removal_in_storm() {
 }
 writes_fail() { [ "$(field propagated)" -gt 50 ]; }
 
+# taken away by force in each of dmsetup's ways, with writes to bad blocks under way: it
+# comes back, the writers end, and what was acknowledged is there (case-36)
+t_taken_by_force() {
+	local how storm
+	disk main 16
+	disk spare 4
+	vmio fill /dev/main 0 32768 1
+	layered ill /dev/main w:1000-1511 w:20000-20511
+	for how in "remove --force" "wipe_table" "wipe_table --noflush" "remove --deferred"; do
+		remap /dev/mapper/ill /dev/spare
+		vmio fill "$R" 0 24000 1
+		vmio storm "$R" 0 24000 6 60 model errors >storm.out &
+		storm=$!
+		eventually 20 absorbs
+		# shellcheck disable=SC2086
+		timeout 30 dmsetup $how remap || [ "$how" = "remove --force" ] || fail "$how"
+		kill $storm 2>/dev/null || true	# it may have ended
+		timeout 30 tail --pid=$storm -f /dev/null || fail "$how: a writer hangs"
+		wait $storm || true
+		[ ! -b "$R" ] || dmsetup remove --retry remap 2>/dev/null || true
+		remap /dev/mapper/ill /dev/spare
+		is mode=rw superblocks=3/3 table_copies=2/2
+		vmio verify "$R" 0 24000 model errors
+		vmio verify "$R" 0 24000 model
+		dmsetup remove remap
+	done
+}
+absorbs() { [ "$(field remappings)" -gt 8 ]; }
+
 # the spare is pulled under load: writes to good blocks and the administrator go
 # on; put back, it is served again, and no acknowledged write is lost
 t_spare_pulled() {

@@ -4,6 +4,7 @@
  */
 #include "boot/known.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -126,8 +127,10 @@ bool known_add(const struct candidate *c)
 		 device_identity(&c->spare) : c->spare.path);
 	known_read(&list);
 	old = find(&list, k.uuid);
-	changed = !old || memcmp(old, &k, sizeof(k));
-	if (changed) {
+	/* Of two copies of a spare, each event names another one: that is no news. */
+	changed = !old || strcmp(old->name, k.name) ||
+		  strcmp(old->identity, k.identity);
+	if (!old || memcmp(old, &k, sizeof(k))) {
 		if (old)
 			*old = k;
 		else
@@ -255,18 +258,36 @@ void guard_clear(const struct device *d)
 	dm_unclaim(name);
 }
 
-void udev_again(dev_t devno)
+static void change_event(const char *path)
 {
-	char path[96];
-	int fd;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/uevent",
-		 major(devno), minor(devno));
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	if (write(fd, "change", 6) < 0)
-		note("dmremap: cannot have udev look at %u:%u again: %s",
-		     major(devno), minor(devno), strerror(errno));
+		note("dmremap: cannot have udev look at %s again: %s", path,
+		     strerror(errno));
 	close(fd);
+}
+
+void udev_again(dev_t devno)
+{
+	char dir[64], path[PATH_MAX];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(devno),
+		 minor(devno));
+	snprintf(path, sizeof(path), "%s/uevent", dir);
+	change_event(path);
+	d = opendir(dir);
+	while (d && (e = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s/partition", dir, e->d_name);
+		if (e->d_name[0] == '.' || access(path, F_OK))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/uevent", dir, e->d_name);
+		change_event(path);
+	}
+	if (d)
+		closedir(d);
 }

@@ -28,7 +28,7 @@ struct knowns {
 void known_read(struct knowns *list);
 void known_free(struct knowns *list);
 
-/* Remember a pair. Return: was anything about it new? */
+/* Remember a pair. Return: is main now to be looked at again? */
 bool known_add(const struct candidate *c);
 /* Forget it. Return: was it known? */
 bool known_forget(const char *uuid);
@@ -50,7 +50,9 @@ bool closed_by_hand(const char *uuid);
 
 /*--------------------------------------------------------------------
  * Guards: a device-mapper device without a live table claims a main device, so
- * that nothing but device-mapper can take it: no mount, no md, no ZFS.
+ * that nothing but device-mapper can take it: no mount, no md, no ZFS. LVM is told by
+ * the UUID: a disk whose holder is a multipath device is none of its business. So the
+ * guard of a main device stays while the pair is open; that of a spare goes.
  *--------------------------------------------------------------------
  */
 
@@ -58,7 +60,7 @@ bool closed_by_hand(const char *uuid);
 int guard_set(const struct device *d);
 void guard_clear(const struct device *d);
 
-/* Have udev look at a device again. */
+/* Have udev look at a device again, and at its partitions. */
 void udev_again(dev_t devno);
 
 #endif

@@ -2,6 +2,8 @@
 /*
  * dmremap detach: the way out.
  */
+#include "boot/known.h"
+#include "copy/archive.h"
 #include "copy/move.h"
 #include "devices/blocks.h"
 #include "devices/owners.h"
@@ -46,6 +48,7 @@ static void blank_spare(const struct remap *m)
 	struct device d;
 	struct area area;
 
+	archive_keep_of(m->spare, m->spare_start, "before 'detach'");
 	if (device_get_devno(m->spare, &d) ||
 	    area_peek(&area, &d, m->spare_start, AREA_WRITE)) {
 		note("note: the superblocks on %s cannot be removed", m->spare_path);
@@ -54,6 +57,50 @@ static void blank_spare(const struct remap *m)
 	if (env_blank(&area.env, &area.sb.layout))
 		note("note: the superblocks on %s cannot be removed", m->spare_path);
 	area_close(&area);
+}
+
+/* Main has been copied, and is no longer complete. Return: can it be told by its name? */
+static bool keep_main_away(const struct remap *m)
+{
+	struct candidate *c = calloc(1, sizeof(*c));
+	struct area area;
+	bool named = false;
+
+	if (c && !device_get_devno(m->spare, &c->spare) &&
+	    !area_peek(&area, &c->spare, m->spare_start, AREA_READ)) {
+		c->sb = area.sb;
+		strscpy(c->name, m->name, sizeof(c->name));
+		area_close(&area);
+		known_add(c);
+		named = c->sb.identity[0];
+	}
+	free(c);
+	return named;
+}
+
+/* The pair is no more: nothing is known of it, and nothing keeps its devices from use. */
+static void forget_pair(const struct remap *m, const char *uuid, bool main_too)
+{
+	struct device d;
+	struct tab t;
+	int i;
+
+	tab_read(&t);
+	for (i = 0; i < t.nr; i++)
+		if (!strcmp(t.line[i].name, m->name))
+			note("note: /etc/dmremaptab has a line for '%s', which keeps its main device from use; remove it",
+			     m->name);
+	tab_free(&t);
+	closed_set(uuid, false);
+	if (!device_get_devno(m->spare, &d))
+		guard_clear(&d);
+	udev_again(m->spare);
+	if (!main_too)
+		return;
+	known_forget(uuid);
+	if (!device_get_devno(m->main, &d))
+		guard_clear(&d);
+	udev_again(m->main);
 }
 
 /* For the question: what else is given up. */
@@ -158,6 +205,7 @@ static int back_to_main(struct args *a, const struct remap *m)
 			    m->name, m->name);
 	blank_spare(m);
 	finish(m, m->main_path);
+	forget_pair(m, k.uuid, true);
 	return RC_OK;
 }
 
@@ -169,7 +217,7 @@ struct leave {
 	struct remap *m;
 	struct device target, source;
 	struct move move;
-	char key[128];
+	char key[128], uuid[40];
 	char map[PATH_MAX], files[PATH_MAX + 8];
 	u64 named;		/* files in the list */
 	bool keep_spare;
@@ -222,6 +270,7 @@ static void name_work(struct leave *l)
 		 device_identity(d) : d->path, ULL(d->sectors));
 	if (blocks_status(l->m->name, &k))
 		memset(&k, 0, sizeof(k));
+	strscpy(l->uuid, k.uuid, sizeof(l->uuid));
 	snprintf(source, sizeof(source), "%s %llu", k.identity,
 		 ULL(l->m->sectors));
 	state_key(l->key, sizeof(l->key), k.uuid, source, id);
@@ -418,7 +467,7 @@ static void tell_result(const struct leave *l)
 static int to_disk(struct args *a, struct remap *m)
 {
 	struct leave *l = calloc(1, sizeof(*l));
-	bool done = false;
+	bool done = false, kept;
 	int r;
 
 	if (!l)
@@ -457,10 +506,18 @@ static int to_disk(struct args *a, struct remap *m)
 	done = true;
 	close(l->move.from);
 	l->move.from = -1;
+	/* A mount by UUID must find the copy, and not what is left. */
+	kept = keep_main_away(m);
 	if (!l->keep_spare)
 		blank_spare(m);
 	tell_result(l);
 	finish(m, l->target.path);
+	if (!l->keep_spare)
+		forget_pair(m, l->uuid, false);
+	udev_again(m->main);
+	if (!l->keep_spare && kept)
+		printf("%s lacks what was on the spare; it is kept from use until 'dmremap forget %s'\n",
+		       m->main_path, m->name);
 	if (l->still_there && !opt(a, "keep-spare"))
 		r = RC_PARTLY;
 out:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmremap assemble --incremental and --wait, probe, forget: pairs come up as their
- * devices appear, and a main device without its spare is kept from use.
+ * dmremap assemble --incremental and --wait, probe: pairs come up as their devices
+ * appear, and a main device without its spare is kept from use.
  */
 #include "boot/known.h"
 #include "offline.h"
@@ -19,6 +19,7 @@ struct role {
 	struct device d;
 	bool is_spare;		/* of any pair */
 	bool at_start;		/* sb is that of the area at sector 0 */
+	enum dmr_verdict first;	/* its first superblock */
 	struct dmr_super sb;
 	const char *main_of;	/* name of the pair, or NULL */
 	bool itself;		/* it is not only a partition of a main device */
@@ -32,6 +33,7 @@ static int note_area(struct area *a, const struct device *d, void *arg)
 	if (!r->is_spare || !a->sb.spare_start) {
 		r->sb = a->sb;
 		r->at_start = !a->sb.spare_start;
+		r->first = a->super[0];
 	}
 	r->is_spare = true;
 	return 0;
@@ -105,7 +107,10 @@ static int probe(struct args *a)
 		print_links();
 	} else if (!err && r.is_spare) {
 		printf("DMREMAP_ROLE=spare\n");
-		if (r.at_start) {
+		/* What libblkid found in its place is what the device is now. */
+		if (r.at_start && (r.first == DMR_OK ||
+				   !(getenv("ID_FS_TYPE") ||
+				     getenv("ID_PART_TABLE_TYPE")))) {
 			printf("ID_FS_TYPE=dm_remap_spare\nID_FS_USAGE=raid\nID_FS_VERSION=%d\n",
 			       DMR_VERSION);
 			print_safe("ID_FS_UUID", area_uuid(r.sb.uuid));
@@ -159,6 +164,19 @@ static bool concerns(const struct role *r, const struct candidate *c)
 	       (c->sb.identity[0] && device_is(&r->d, c->sb.identity));
 }
 
+/*
+ * A disk or a partition of one. Whoever takes a volume or a loop device away need not
+ * know that a guard holds it.
+ */
+static bool is_disk(const struct device *d)
+{
+	char link[64], path[PATH_MAX] = "";
+
+	snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", major(d->devno),
+		 minor(d->devno));
+	return realpath(link, path) && !strstr(path, "/devices/virtual/");
+}
+
 static int offer(const struct args *a, const char *path)
 {
 	struct candidates list = { 0 };
@@ -194,11 +212,22 @@ static int offer(const struct args *a, const char *path)
 				guard_set(&c->main);
 		}
 		if (c->open_as[0] && c->main.devno) {
-			guard_clear(&c->main);
-			in_pair = in_pair || c->main.devno == r.d.devno;
+			guard_set(&c->main);
+			if (c->spare.devno != c->main.devno)
+				guard_clear(&c->spare);
+			in_pair = in_pair || c->main.devno == r.d.devno ||
+				  c->spare.devno == r.d.devno;
 		}
 	}
-	if (!err && r.itself && !in_pair && guard_set(&r.d))
+	/* A device that is main and spare has one guard, as main. */
+	if (!err && r.is_spare && r.at_start && r.first == DMR_OK &&
+	    !r.itself && is_disk(&r.d)) {
+		if (in_pair)
+			guard_clear(&r.d);
+		else
+			guard_set(&r.d);
+	}
+	if (!err && r.itself && guard_set(&r.d) && !in_pair)
 		note("dmremap: %s is the main device of '%s', but is in use already: %s",
 		     r.d.path, r.main_of, r.d.used_by[0] ? r.d.used_by :
 		     "a program has it open");
@@ -340,7 +369,8 @@ static int try_all(const struct args *a)
 			left++;
 			continue;
 		}
-		guard_clear(&c->main);
+		if (c->spare.devno != c->main.devno)
+			guard_clear(&c->spare);
 		closed_set(area_uuid(c->sb.uuid), false);
 	}
 	candidates_free(&list);
@@ -390,58 +420,6 @@ int assemble_wait(const struct args *a, u64 seconds)
 	return left ? RC_REFUSED : RC_OK;
 }
 
-/*--------------------------------------------------------------------
- * Forget
- *--------------------------------------------------------------------
- */
-static int release_main(const struct device *d, void *arg)
-{
-	if (device_is(d, arg)) {
-		guard_clear(d);
-		udev_again(d->devno);
-	}
-	return 0;
-}
-
-static int forget(struct args *a)
-{
-	int i, lock = boot_lock(), hits = 0;
-	struct knowns known;
-	struct tab t;
-	char question[1024];
-	int r = RC_OK;
-
-	tab_read(&t);
-	known_read(&known);
-	for (i = 0; !r && i < known.nr; i++) {
-		struct known k = known.k[i];
-
-		if (strcmp(k.name, a->arg[0]) && strcmp(k.uuid, a->arg[0]) &&
-		    strcmp(k.identity, a->arg[0]))
-			continue;
-		hits++;
-		snprintf(question, sizeof(question),
-			 "The main device %s of '%s' can be used without its spare (%s, %s) then.\nWhat is on the spare is missing on it: old data is read there, and the pair is a wreck once it was written to.\n",
-			 k.identity, k.name, k.uuid, k.spare);
-		r = confirm(opt(a, "yes"), question);
-		if (r)
-			break;
-		known_forget(k.uuid);
-		device_each(release_main, k.identity);
-	}
-	if (tab_name(&t, a->arg[0]))
-		note("dmremap: /etc/dmremaptab has a line for '%s', which keeps its main device from use; remove it, too",
-		     a->arg[0]);
-	else if (!hits)
-		r = fail(RC_REFUSED, "no pair '%s' is known; known are the pairs of which a spare was seen, in /var/lib/dmremap/known",
-			 a->arg[0]);
-	known_free(&known);
-	tab_free(&t);
-	if (lock >= 0)
-		close(lock);
-	return r;
-}
-
 const struct command cmd_probe = {
 	.name = "probe",
 	.group = "Setting up",
@@ -451,16 +429,4 @@ const struct command cmd_probe = {
 	.examples = "  dmremap probe /dev/sdc1\n",
 	.min_args = 1, .max_args = 1,
 	.run = probe,
-};
-
-const struct command cmd_forget = {
-	.name = "forget",
-	.group = "Setting up",
-	.synopsis = "NAME|UUID",
-	.summary = "let a main device be used without its spare",
-	.text = "A main device whose spare was seen once is kept from use while the pair is not open: it has no links in /dev/disk/by-uuid, and mount, md, LVM and ZFS cannot take it. This forgets the pair. What is on the spare is missing on the main device. After 'detach' nothing is left to forget.",
-	.examples = "  dmremap forget data\n",
-	.min_args = 1, .max_args = 1,
-	.run = forget,
-	.opts = { { "yes", NULL, "do not ask" } },
 };

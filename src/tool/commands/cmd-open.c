@@ -45,7 +45,9 @@ static int create_mapping(const struct args *a, const char *name,
 		r = dm_create(name, uuid, line);
 		if (!r) {
 			closed_set(area_uuid(sb->uuid), false);
-			guard_clear(main);
+			/* That of main stays: see known.h. */
+			if (spare->devno != main->devno)
+				guard_clear(spare);
 			r = parts_up(name);
 		}
 	}
@@ -165,6 +167,16 @@ static int refuse_stale(const struct area *area, const struct device *spare)
 	return r;
 }
 
+/* Opening it would put a superblock where something else is now. */
+static int check_first(const struct area *area, const struct device *spare)
+{
+	if (area->super[0] == DMR_OK || area->sb.spare_start ||
+	    !spare->content[0])
+		return RC_OK;
+	return fail(RC_REFUSED, "the first block of the spare was overwritten: %s holds %s now; if it is to be the spare, 'dmremap repair %s' brings it back",
+		    spare->path, spare->content, spare->path);
+}
+
 static int open_cmd(struct args *a)
 {
 	const char *name = a->arg[0], *identity, *spare_path = a->arg[a->nr - 1];
@@ -191,7 +203,8 @@ static int open_cmd(struct args *a)
 		      opt(a, "search") ? AREA_SEARCH : AREA_READ);
 	if (r)
 		return r;
-	r = choose_main(a, &area, &main, &identity);
+	r = check_first(&area, &spare) ?:
+	    choose_main(a, &area, &main, &identity);
 	if (!r && device_in_use(&main) && main.devno != spare.devno)
 		r = fail(RC_REFUSED, "the main device %s is in use: %s; end that first, what is on it stays as it is",
 			 main.path, main.used_by);
@@ -248,9 +261,11 @@ static int close_cmd(struct args *a)
 		if (!strncmp(m.uuid, "DMREMAP-", 8))
 			closed_set(m.uuid + 8, true);
 		r = close_pair(&m);
-		/* From now on, main is to be kept from use. */
-		if (!r)
+		/* From now on, both are to be kept from use. */
+		if (!r) {
 			udev_again(m.main);
+			udev_again(m.spare);
+		}
 	}
 	return r;
 }
@@ -269,6 +284,9 @@ static const char *state_of(const struct candidate *c, char *buf, size_t size)
 	else if (c->twin)
 		snprintf(buf, size, "%s is a copy of it that differs, neither is newer; open the right one by hand, with --this-copy",
 			 c->twin->spare.path);
+	else if (c->overwritten)
+		snprintf(buf, size, "its first block was overwritten, the device holds %s now; if it is to be the spare, 'dmremap repair %s' brings it back",
+			 c->spare.content, c->spare.path);
 	else if (!c->sb.identity[0])
 		snprintf(buf, size, "it does not say which main device it is for: 'dmremap open NAME MAIN %s'",
 			 c->spare.path);
@@ -369,7 +387,8 @@ int assemble_one(const struct args *a, const struct candidate *c)
 	if (c->newer)
 		return fail(a->nr ? RC_REFUSED : RC_OK, "%s is left alone: %s",
 			    c->spare.path, state_of(c, state, sizeof(state)));
-	if (c->twin || !c->sb.identity[0] || c->nr_mains != 1 || c->differs[0])
+	if (c->twin || c->overwritten || !c->sb.identity[0] ||
+	    c->nr_mains != 1 || c->differs[0])
 		return fail(RC_REFUSED, "%s ('%s') was not opened: %s",
 			    c->spare.path, name,
 			    state_of(c, state, sizeof(state)));

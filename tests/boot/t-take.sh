@@ -1,0 +1,125 @@
+# shellcheck shell=bash disable=SC2154,SC2086
+# SPDX-License-Identifier: GPL-2.0
+#
+# Who can take the bare main device, at which moment? Each line of the table is a test; it
+# prints its line. The last column is the counter-proof: once the pair is forgotten, the
+# same attempt does take the device.
+
+U=11111111-2222-3333-4444-555555555555
+P=/dev/mapper/pair
+
+# holders DEVICE: who holds it, but for guards and the pair itself
+holders() {
+	local h
+	for h in "/sys/class/block/$(basename "$(readlink -f "$1")")"/holders/*; do
+		case $(cat "$h/dm/uuid" 2>/dev/null) in
+		*DMREMAP-GUARD-* | DMREMAP-*) ;;
+		*) [ ! -e "$h" ] || echo "${h##*/}" ;;
+		esac
+	done
+}
+# taken DEVICE: is it in use by anything but dm-remap?
+taken() {
+	local n
+	n=$(stat -Lc '%Hr:%Lr' "$1")
+	[ -n "$(holders "$1")" ] || grep -q "^[0-9]* [0-9]* $n " /proc/self/mountinfo ||
+		grep -q " - [a-z0-9]* $1 " /proc/self/mountinfo || grep -q "^$(readlink -f "$1") " /proc/swaps
+}
+
+# What is put onto the disk $A, all the ways to take it, and how to let go.
+put_ext4() { mkfs.ext4 -q -U $U $A; }
+take_ext4() { mount UUID=$U /mnt || mount $1 /mnt; }
+drop_ext4() { umount /mnt; }
+
+put_swap() { mkswap -q -U $U $A; }
+take_swap() { swapon UUID=$U || swapon $1; }
+drop_swap() { swapoff -a; }
+
+put_btrfs() { mkfs.btrfs -q -U $U $A; }
+take_btrfs() { btrfs device scan; btrfs device scan $1; mount UUID=$U /mnt || mount $1 /mnt; }
+drop_btrfs() { umount /mnt; }
+
+put_luks() { echo secret | cryptsetup luksFormat -q --uuid $U --pbkdf pbkdf2 --pbkdf-force-iterations 1000 $A -; }
+take_luks() { echo secret | cryptsetup open UUID=$U plain - || echo secret | cryptsetup open $1 plain -; }
+drop_luks() { cryptsetup close plain; }
+
+put_md() {
+	mdadm -q --create /dev/md/half --run --force --metadata=1.2 --level=1 --raid-devices=1 $A
+	udevadm settle
+	mdadm -q --stop /dev/md/half
+}
+take_md() { mdadm --assemble --scan; [ -n "$(holders $1)" ] || mdadm -I $1; mdadm --run /dev/md/* ; }
+drop_md() { mdadm --stop --scan; }
+
+put_lvm() { pvcreate -q -y -ff $A && vgcreate -q vg $A && lvcreate -q -y -l 4 -n lv vg && vgchange -q -an vg; }
+take_lvm() { pvscan --cache -aay $1; vgchange -ay --sysinit vg; vgchange -ay vg; }
+drop_lvm() { vgchange -q -an vg; }
+
+# attempt KIND MOMENT DEVICE WANT: adds to the line; when it is open, the pair may be taken
+attempt() {
+	local cell=no
+	take_$1 $3 >>/run/take.log 2>&1 || true
+	udevadm settle
+	! taken $3 || cell=YES
+	[ $4 != pair ] || taken $P || cell="no, nor the pair"
+	drop_$1 >>/run/take.log 2>&1 || true
+	udevadm settle
+	! taken $3
+	line+=" $2: $cell;"
+	case $4:$cell in no:no | pair:no | yes:YES) ;; *) bad+=" $2"; esac
+}
+
+# table_line KIND
+table_line() {
+	local line="$1:" bad='' uuid
+	: >/run/take.log
+	scsi_disks 128
+	put_$1
+	udevadm settle
+	dmremap create pair $A $B --yes --label pair
+	uuid=$(prop $B ID_FS_UUID)
+	attempt $1 "open" $A pair
+	# As soon as an array stops, an event may have it assembled again.
+	eventually closed $1
+	udevadm settle
+	attempt $1 "after close" $A no
+	# Both are there, and the pair is not to be opened.
+	unplug $A
+	unplug $B
+	rm -f /run/dmremap/closed-*
+	echo "pair $(dmremap_identity) UUID=$uuid noauto" >/etc/dmremaptab
+	plug $hostA
+	A=$NEW
+	plug $hostB
+	B=$NEW
+	! is_open pair
+	attempt $1 "not opened" $A no
+	rm /etc/dmremaptab
+	unplug $A
+	unplug $B
+	rm -f /run/dmremap/closed-*
+	plug $hostA
+	A=$NEW
+	attempt $1 "spare absent" $A no
+	plug $hostB
+	B=$NEW
+	eventually is_open pair
+	eventually closed $1
+	dmremap forget pair --erase-spare --yes
+	udevadm settle
+	attempt $1 "forgotten" $A yes
+	note "$line"
+	[ -z "$bad" ] || { cat /run/take.log; fail "$line"; }
+}
+closed() {
+	drop_$1 >>/run/take.log 2>&1
+	dmremap close pair >>/run/take.log 2>&1
+}
+dmremap_identity() { sed -n 's/^[^ ]* pair \([^ ]*\) .*/\1/p' /var/lib/dmremap/known; }
+
+t_ext4() { table_line ext4; }
+t_swap() { table_line swap; }
+t_btrfs() { table_line btrfs; }
+t_luks() { table_line luks; }
+t_md() { table_line md; }
+t_lvm() { table_line lvm; }
