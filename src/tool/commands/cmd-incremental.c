@@ -410,9 +410,12 @@ int assemble_wait(const struct args *a, u64 seconds)
 		if (poll(&p, 1, p.fd < 0 ? 1000 : (int)(wait * 1000)) > 0)
 			udev_device_unref(udev_monitor_receive_device(m));
 	}
-	for (i = 0; i < a->nr; i++)
-		if (!is_open(a->arg[i]))
+	/* An event may have opened it just now. */
+	for (i = left = 0; i < a->nr; i++)
+		if (!is_open(a->arg[i])) {
 			say_missing(a->arg[i], seconds);
+			left++;
+		}
 	if (m)
 		udev_monitor_unref(m);
 	if (udev)
