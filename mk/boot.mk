@@ -3,7 +3,7 @@
 # mk/boot.mk: what the system knows of pairs, and how it boots from one.
 #
 #   make check-udev [KVER=...] [TESTS=...]   udev's rules, in a virtual machine with udevd
-#   make check-boot [SUITE=...] [CASES=...]  Debian booted from a root that lives on a pair
+#   make check-boot [SYSTEM=...] [CASES=...]  Debian booted from a root that lives on a pair
 
 .PHONY: check-udev check-boot
 check-udev:
@@ -11,5 +11,5 @@ check-udev:
 	@tests/boot/run $(or $(KVER),uml) $(TESTS)
 
 check-boot:
-	@lab/setup -q build vm uml
-	@tests/boot/boot $(or $(SUITE),bookworm) $(CASES)
+	@lab/setup -q build vm packages uml
+	@tests/boot/boot $(or $(SYSTEM),bookworm) $(CASES)
