@@ -181,19 +181,24 @@ c_takers() {
 	says "'root' was not opened after"
 	says "$shell"
 	types 'takers "initramfs, spare missing"'
+	types 'cp /usr/sbin/takers /run/'
 	plug spare
 	printf 'exit\r' >&7
 	whole
-	types 'takers "system, spare missing"'
+	types 'sh /run/takers "system, spare missing"'
 	plug dataspare
 	# shellcheck disable=SC2016
 	types 'for d in ext4 btrfs luks lvm md swap; do dmremap assemble --wait 60 $d; done; systemctl start swap.target data-{ext4,btrfs,luks,lvm,md}.mount'
 	data_whole
-	types 'takers "system, pair open"'
+	types 'sh /run/takers "system, pair open"'
 	types 'umount /data/*; swapoff -a; cryptsetup close opened; vgchange -an; mdadm --stop --scan; dmremap close ext4 btrfs luks lvm md swap zfs'
-	types 'takers "system, pair closed"'
+	types 'sh /run/takers "system, pair closed"'
+	# Would they take it, if they could?
+	types 'rm /usr/lib/udev/rules.d/61-dmremap.rules; udevadm control --reload; dmsetup ls | cut -f1 | grep guard | xargs -n1 dmsetup remove; udevadm trigger --settle'
+	types 'sh /run/takers "control, without the rules"'
 	table
-	says_not 'boot-test: .*: (YES|NO DEVICE)'
+	says_not 'boot-test: (initramfs|system),.*: (YES|NO DEVICE)'
+	says_not 'boot-test: control.*: (no|NO DEVICE)'
 }
 # The table for people: a line for a taker, a column for a moment
 table() {
