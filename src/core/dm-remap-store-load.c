@@ -241,7 +241,7 @@ static int load_tables(struct loader *l)
 /* Which superblocks are those that were loaded? */
 static int check_supers(struct dmr_store *store)
 {
-	struct dmr_super *tmp = kvzalloc(sizeof(*tmp), GFP_KERNEL);
+	struct dmr_super *tmp = kvzalloc_obj(*tmp);
 	unsigned int copy;
 
 	if (!tmp)

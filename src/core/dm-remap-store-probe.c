@@ -195,7 +195,7 @@ int dmr_store_probe(struct dmr_env *env, const struct dmr_area *area,
 		    len, DMR_MIN_AREA_BLOCKS, area->avail_blocks);
 		return -ENOSPC;
 	}
-	tmp = kvzalloc(sizeof(*tmp), GFP_KERNEL);
+	tmp = kvzalloc_obj(*tmp);
 	buf = kvzalloc(DMR_BLOCK_SIZE, GFP_KERNEL);
 	if (!tmp || !buf) {
 		say(why, "out of memory");
@@ -345,7 +345,7 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 
 	buf = kvzalloc(DMR_RUN_BLOCKS * DMR_BLOCK_SIZE, GFP_KERNEL);
 	free_words = kvcalloc(DMR_TABLE_ENTRIES, sizeof(u64), GFP_KERNEL);
-	tmp = kvzalloc(sizeof(*tmp), GFP_KERNEL);
+	tmp = kvzalloc_obj(*tmp);
 	if (!buf || !free_words || !tmp) {
 		say(why, "out of memory");
 		r = -ENOMEM;

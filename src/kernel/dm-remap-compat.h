@@ -20,6 +20,7 @@
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
 #include <linux/highmem.h>
+#include <linux/slab.h>
 
 #include "dm-remap-probes.h"
 
@@ -132,6 +133,10 @@ static inline void memcpy_to_bvec(struct bio_vec *bvec, const char *from)
 		DMEMIT("target_name=%s,target_version=%u.%u.%u", tt->name, \
 		       tt->version[0], tt->version[1], tt->version[2]); \
 	} while (0)
+#endif
+
+#ifndef HAVE_KVZALLOC_OBJ	/* 7.0 */
+#define kvzalloc_obj(obj)	((typeof(obj) *)kvzalloc(sizeof(obj), GFP_KERNEL))
 #endif
 
 #ifndef HAVE_PREPARE_IOCTL_CMD	/* 6.16 */

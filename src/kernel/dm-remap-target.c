@@ -163,7 +163,7 @@ static int check_devices(struct dmr_target *t, struct dm_target *ti)
 /* What can be refused at once, is. Reads the superblocks, writes nothing. */
 static int check_spare(struct dmr_target *t, struct dm_target *ti)
 {
-	struct dmr_super *sb = kvzalloc(sizeof(*sb), GFP_KERNEL);
+	struct dmr_super *sb = kvzalloc_obj(*sb);
 	struct dmr_area area;
 	struct dmr_why why;
 	int r;
@@ -233,7 +233,7 @@ static int claim_area(struct dmr_target *t, struct dm_target *ti)
 
 static int dmr_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
-	struct dmr_target *t = kvzalloc(sizeof(*t), GFP_KERNEL);
+	struct dmr_target *t = kvzalloc_obj(*t);
 	int r;
 
 	if (!t) {
@@ -384,7 +384,7 @@ static int dmr_preresume(struct dm_target *ti)
 	dmr_env_lock(&t->env);
 	if (!t->engine.active) {
 		noio = memalloc_noio_save();
-		sb = kvzalloc(sizeof(*sb), GFP_KERNEL);
+		sb = kvzalloc_obj(*sb);
 		r = sb ? activate(t, sb, &why) : -ENOMEM;
 		memalloc_noio_restore(noio);
 		kvfree(sb);
