@@ -2,6 +2,7 @@
 /*
  * dm-remap: the device-mapper target.
  */
+#include <linux/device-mapper.h>
 #include <linux/module.h>
 
 MODULE_DESCRIPTION(DM_NAME " target for bad block remapping");
