@@ -4,6 +4,7 @@
 #
 #   make unit                      unit tests of format, store and index (V=1: all output)
 #   make sim [SEED=] [SCHEDULES=]  simulator: random lives of a device, power cuts compared
+#                                  (SCRIPTS=fast: the scripts without the sanitizers)
 #   make sim-exhaustive            simulator: scripts, cut at every I/O in every way, up to 600
 #   make soak [SECONDS=]           simulator with new seeds, and what it covers of the core
 #   make coverage                  lines and branches of the core that are taken (V=1: which not)
@@ -57,7 +58,7 @@ SCHEDULES = 200000
 
 .PHONY: sim
 sim: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
-	@BUILD=$(BUILD) tests/sim/run $(SEED) $(SCHEDULES) $(SCENARIOS)
+	@BUILD=$(BUILD) tests/sim/run $(SEED) $(SCHEDULES) $(or $(SCRIPTS),safe) $(SCENARIOS)
 
 # A crash after every I/O of each scenario, and of the recovery, with every pattern of
 # what is left; of a cut with more than 600 these and 150 random ones.

@@ -5,6 +5,7 @@
 #   make tool                      build/tool/dmremap, its man pages and completions
 #   make install-tool [DESTDIR=...]  install them, with the systemd units and the alert rules
 #   make check-tool [KVER=...]     the tool's tests: unit tests, and all commands in a VM
+#                                  ROUNDS= random spares for the unit tests (40)
 #   make check-tool-power [KVER=...]  the VM is killed while replace, detach, ... are at work
 
 TOOL := $(BUILD)/tool
@@ -112,7 +113,7 @@ check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/move $(TOOL)/dmremap.asan $(T
 	for t in unit copy move; do $(TOOL)/$$t || s=$$?; done >$(TOOL)/unit.out 2>&1; cat $(TOOL)/unit.out; \
 	p=$$(grep -c '^\[       OK \]' $(TOOL)/unit.out); f=$$(grep '^\[  FAILED  \] [a-z_]*$$' $(TOOL)/unit.out | sort -u | wc -l); \
 	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; \
-	tests/tool/property $(TOOL)/dmremap.asan >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
+	tests/tool/property $(TOOL)/dmremap.asan $(ROUNDS) >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
 	set -- $$(tail -n 1 $(TOOL)/property.out); p=$$((p + $$1)); f=$$((f + $$3)); \
 	tests/tool/round-trip $(TOOL)/dmremap.fake >$(TOOL)/round-trip.out 2>&1; cat $(TOOL)/round-trip.out; \
 	set -- $$(tail -n 1 $(TOOL)/round-trip.out); p=$$((p + $$1)); f=$$((f + $$3)); \
