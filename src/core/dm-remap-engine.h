@@ -84,8 +84,12 @@ struct dmr_tuning {
 
 /**
  * struct dmr_piece - the part of a request that lies in one block
- * @slot: of the block, or DMR_NO_SLOT
+ * @block: number of the block
+ * @sector: first sector, on the mapped device
  * @word: of the slot, before this piece
+ * @sectors: length
+ * @req_sector: where in the request the piece begins, in sectors
+ * @slot: of the block, or DMR_NO_SLOT
  * @mask: the sectors that the request wants
  * @got: those that a read request has been given
  * @good: sectors of the block that could be copied from main
@@ -196,6 +200,7 @@ struct dmr_engine {
  * True for errors that may be about the medium. All others (unsupported, no
  * path, time-out, reservation, ...) are the caller's business.
  * Context: any.
+ * Return: true or false.
  */
 bool dmr_engine_wants(enum req_op op, blk_status_t status);
 /* The same for an I/O to a slot: when the spare goes, the engine must know. */
@@ -204,6 +209,10 @@ bool dmr_engine_wants_slot(enum req_op op, blk_status_t status);
 /**
  * dmr_engine_init() - allocate what the engine will ever need to absorb a write
  * Return: 0 or -ENOMEM; dmr_engine_exit() may be called in either case.
+ * @e: result
+ * @env: the device's environment
+ * @tuning: what the feature arguments say
+ * @main_sectors: length of the mapped device in sectors
  */
 int dmr_engine_init(struct dmr_engine *e, struct dmr_env *env,
 		    const struct dmr_tuning *tuning, u64 main_sectors);
@@ -211,9 +220,12 @@ void dmr_engine_exit(struct dmr_engine *e);
 
 /**
  * dmr_engine_activate() - load the metadata and become able to serve
+ * @e: the engine
  * @sb: from dmr_store_probe() or dmr_store_format()
+ * @why: result: the reason of an error
  *
  * Before the first lookup in the index. Return: an error of dmr_store_load().
+ * Return: 0 or an errno.
  */
 int dmr_engine_activate(struct dmr_engine *e, const struct dmr_super *sb,
 			struct dmr_why *why);
@@ -223,11 +235,13 @@ void dmr_engine_deactivate(struct dmr_engine *e);
 
 /**
  * dmr_engine_save() - write the counters to the spare, when things are quiet
+ * @e: the engine
  */
 void dmr_engine_save(struct dmr_engine *e);
 
 /**
  * dmr_engine_run() - settle a batch
+ * @e: the engine
  * @reqs: requests that may do without main; those that cannot are given to
  *	  dmr_env_examine(), all others are completed on return. Empty on return
  * @exams: examinations that have found something. Each has been given to
@@ -248,12 +262,14 @@ void dmr_engine_check_spare(struct dmr_engine *e);
 /**
  * dmr_exam_init() - allocate what one examination needs
  * Return: 0 or -ENOMEM; dmr_exam_exit() may be called in either case.
+ * @x: result
  */
 int dmr_exam_init(struct dmr_exam *x);
 void dmr_exam_exit(struct dmr_exam *x);
 
 /**
  * dmr_engine_examine() - examine a request that main failed, or has to serve
+ * @e: the engine
  * @x: nobody else uses it meanwhile
  * @req: is completed on return
  *
@@ -288,6 +304,7 @@ struct dmr_tally {
 
 /**
  * dmr_engine_evacuate() - move blocks that still read to the spare
+ * @e: the engine
  * @block: first block
  * @nr: number of blocks
  * @tally: blocks evacuated, already on the spare, and unreadable (these are
@@ -304,6 +321,10 @@ int dmr_engine_evacuate(struct dmr_engine *e, u64 block, u64 nr,
 /**
  * dmr_engine_mark_bad() - make blocks known bad without reading them
  * Return: as dmr_engine_evacuate().
+ * @e: the engine
+ * @block: number of the block
+ * @nr: how many blocks
+ * @tally: result: how many, by what became of them
  */
 int dmr_engine_mark_bad(struct dmr_engine *e, u64 block, u64 nr,
 			struct dmr_tally *tally);
@@ -317,11 +338,16 @@ enum dmr_which {
 
 /**
  * dmr_engine_release() - copy blocks back to the main device
+ * @e: the engine
+ * @block: number of the block
+ * @nr: how many blocks
+ * @which: which of the blocks
  * @tally: blocks released, not on the spare, and those that stay because main
  *	   fails them or data of theirs is lost
  *
  * What was copied has been read back and compared, and is durable on main
  * before the slot is given up. Return: 0, -EROFS, -ENOMEM, -EAGAIN, -EIO.
+ * Return: 0 or an errno.
  */
 int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
 		       enum dmr_which which, struct dmr_tally *tally);
@@ -329,6 +355,8 @@ int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
 /**
  * dmr_engine_grow() - lengthen the spare area
  * Return: see dmr_store_grow(); -EROFS.
+ * @e: the engine
+ * @area_blocks: new length of the area in blocks
  */
 int dmr_engine_grow(struct dmr_engine *e, u64 area_blocks);
 

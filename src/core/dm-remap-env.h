@@ -98,12 +98,13 @@ struct dmr_req {
  * @opf: REQ_OP_READ or REQ_OP_WRITE, with REQ_PREFLUSH and REQ_FUA
  * @sector: first sector, see enum dmr_dev
  * @sectors: length
- * @buf: memory for the data, or NULL
- * @req: if @buf is NULL: the data is that of this request ...
  * @req_sector: ... from this sector of it on. Zeroes for a write-zeroes.
- * @status: result
- * @ms: result: how long it took, in milliseconds
+ * @req: if @buf is NULL: the data is that of this request ...
+ * @buf: memory for the data, or NULL
  * @waiter: for dmr_env_io() itself
+ * @started: for dmr_env_io() itself
+ * @ms: result: how long it took, in milliseconds
+ * @status: result
  */
 struct dmr_io {
 	enum dmr_dev dev;
@@ -121,6 +122,9 @@ struct dmr_io {
 
 /**
  * dmr_env_io() - run I/Os and wait for all of them
+ * @env: the device's environment
+ * @ios: the I/Os
+ * @nr: how many
  *
  * They may be carried out at once and in any order. A write is durable on
  * return if it has REQ_FUA; if the device has no FUA of its own, the writes are
@@ -132,11 +136,14 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr);
 
 /**
  * dmr_env_flush() - make all completed writes to a device durable
+ * @env: the device's environment
+ * @dev: which device
  *
  * If it fails, any of what was not durable yet may be lost, also if the next flush
  * succeeds: what was written must be written again, or taken for lost. It may be
  * what callers wrote, so their next flush of the device fails, too: dmr_env_owe().
  * Context: may sleep.
+ * Return: BLK_STS_OK, or what the device said.
  */
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev);
 
@@ -150,15 +157,20 @@ blk_status_t dmr_env_flush_for_caller(struct dmr_env *env, enum dmr_dev dev,
 
 /**
  * dmr_env_flush_errors() - how many flushes of a device have failed, wrapping around
+ * @env: the device's environment
+ * @dev: which device
  *
  * Those of callers, too. A flush makes durable what was written before it only if
  * none has failed since then.
  * Context: any.
+ * Return: the number.
  */
 u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev);
 
 /**
  * dmr_env_owe() - let the next flush of a caller fail, once for each device
+ * @env: the device's environment
+ * @dev: which device
  *
  * For the failure of a flush that no caller asked for. Context: any.
  */
@@ -173,6 +185,8 @@ bool dmr_env_fua_is_flush(struct dmr_env *env, enum dmr_dev dev);
 
 /**
  * dmr_env_lock() - take the engine's mutex; see dm-remap-engine.h
+ * @env: the device's environment
+ *
  * Context: may sleep, as long as I/O to the spare takes.
  */
 void dmr_env_lock(struct dmr_env *env);
@@ -191,6 +205,7 @@ void dmr_env_retry_unlock(struct dmr_env *env);
 /**
  * dmr_env_main_begin() - count a write to main in, before the lookup that
  * sends it there
+ * @env: the device's environment
  *
  * From here to dmr_env_main_end() the write is one that dmr_env_drain() waits
  * for. The engine's mutex may be taken in between.
@@ -201,6 +216,7 @@ void dmr_env_main_end(struct dmr_env *env, unsigned int ticket);
 
 /**
  * dmr_env_drain() - wait for I/O that was mapped earlier
+ * @env: the device's environment
  * @dev: DMR_MAIN for writes to the main device, DMR_SPARE for I/O to slots
  *
  * On return all such I/O has ended (or was handed to the engine) that was
@@ -216,18 +232,28 @@ void dmr_env_synchronize(struct dmr_env *env);
 
 /**
  * dmr_env_fill() - copy data into a read request that the engine holds
+ * @env: the device's environment
+ * @req: the request
+ * @req_sector: where in the request, in sectors
+ * @buf: the data
+ * @sectors: how many sectors
  */
 void dmr_env_fill(struct dmr_env *env, struct dmr_req *req, u32 req_sector,
 		  const void *buf, u32 sectors);
 
 /**
  * dmr_env_complete() - end a request; it no longer exists on return
+ * @env: the device's environment
+ * @req: the request
+ * @status: how it ends
  */
 void dmr_env_complete(struct dmr_env *env, struct dmr_req *req,
 		      blk_status_t status);
 
 /**
  * dmr_env_examine() - let dmr_engine_examine() be called for a request
+ * @env: the device's environment
+ * @req: the request
  *
  * In its own context, at once or when one of the examinations under way has
  * ended; in order of arrival. Context: any.
@@ -236,6 +262,8 @@ void dmr_env_examine(struct dmr_env *env, struct dmr_req *req);
 
 /**
  * dmr_env_settle() - give dmr_engine_run() what an examination has found
+ * @env: the device's environment
+ * @exam: the examination
  *
  * Waits for dmr_env_settled(). Context: not under the engine's mutex.
  */
@@ -254,6 +282,9 @@ bool dmr_env_present(struct dmr_env *env, enum dmr_dev dev);
 
 /**
  * dmr_env_last_good() - a sector of the main device that worked lately
+ * @env: the device's environment
+ * @sector: result
+ *
  * Return: false if there is none yet.
  */
 bool dmr_env_last_good(struct dmr_env *env, u64 *sector);

@@ -294,6 +294,9 @@ enum dmr_verdict {
 
 /**
  * dmr_super_encode() - write copy @copy of a superblock into @block (4 KiB)
+ * @sb: the superblock
+ * @copy: which of the three
+ * @block: result: 4 KiB
  */
 void dmr_super_encode(const struct dmr_super *sb, unsigned int copy, void *block);
 
@@ -305,6 +308,7 @@ void dmr_super_encode(const struct dmr_super *sb, unsigned int copy, void *block
  * @block: 4 KiB
  *
  * Any bytes may be given.
+ * Return: what the block is.
  */
 enum dmr_verdict dmr_super_decode(struct dmr_super *sb, int copy,
 				  const void *block);
@@ -339,6 +343,7 @@ bool dmr_name_ok(const char *s, size_t size);
  * @table: number of the table block
  * @seq: sequence number of this version of it
  * @words: DMR_TABLE_ENTRIES words
+ * @block: result: 4 KiB
  *
  * Both copies of a table block are the same bytes.
  */
@@ -354,6 +359,8 @@ void dmr_table_encode(const u8 *uuid, u64 table, u64 seq, const u64 *words,
  * @block: 4 KiB, any bytes
  * @seq: result: sequence number
  * @words: result: DMR_TABLE_ENTRIES words
+ *
+ * Return: what the block is.
  */
 enum dmr_verdict dmr_table_decode(const u8 *uuid, u64 table, u64 main_blocks,
 				  unsigned int nr_entries, const void *block,

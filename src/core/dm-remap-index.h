@@ -28,11 +28,13 @@
  * @filter: three bits for each block that is, or was, in the table, in one word;
  *	    where one of them is missing, there is no such block
  * @nr_filter: words of it
+ * @nr_buckets: buckets
  * @code_mask: bits of a bucket that name the slot; the others hold bits of the
  *	       block's hash, so that a search that meets other blocks need not
  *	       look at their words
  * @factor: random and odd, so that nobody can choose blocks that collide
  * @nr_real: slots that can be named; virtual ones come after them
+ * @bucket: a slot and bits of a hash, or empty
  */
 struct dmr_table {
 	u64 *filter;
@@ -72,8 +74,11 @@ struct dmr_route {
 
 /**
  * dmr_index_init() - make an empty index
+ * @ix: result
  * @store: whose words the index refers to
  * @blocks: of the main device
+ *
+ * Return: 0 or -ENOMEM.
  */
 int dmr_index_init(struct dmr_index *ix, const struct dmr_store *store,
 		   u64 blocks);
@@ -81,6 +86,8 @@ void dmr_index_exit(struct dmr_index *ix);
 
 /**
  * dmr_index_find() - the slot of a block
+ * @ix: the index
+ * @block: number of the block
  * @word: result: the word of that slot
  *
  * Context: any; rcu_read_lock(), rcu_read_lock_sched() or the engine's mutex.
@@ -92,11 +99,16 @@ u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word);
  * dmr_index_reserve() - make sure that @nr blocks can be inserted, in any slots
  * of the area
  * Return: 0 or -ENOMEM.
+ * @ix: the index
+ * @nr: how many blocks
  */
 int dmr_index_reserve(struct dmr_index *ix, u32 nr);
 
 /**
  * dmr_index_insert() - let readers find @block in @slot
+ * @ix: the index
+ * @block: number of the block
+ * @slot: where it is
  *
  * The word of the slot must have been published. Replaces an earlier slot of
  * the block; its word must be left alone until dmr_env_synchronize().
@@ -112,20 +124,13 @@ void dmr_index_remove(struct dmr_index *ix, u64 block, u32 slot);
 
 /**
  * dmr_index_stop_writes() - let all writes go to the engine
+ * @ix: the index
  *
  * Before the first lookup.
  */
 void dmr_index_stop_writes(struct dmr_index *ix);
 
-/**
- * dmr_index_route() - where does the start of an I/O go?
- * @op: REQ_OP_READ, REQ_OP_WRITE, REQ_OP_WRITE_ZEROES or any other with a range
- * @sector: first sector
- * @sectors: length; not 0
- * @route: result
- *
- * Context: any; rcu_read_lock() or rcu_read_lock_sched().
- */
+/* dmr_index_route(), for an I/O that may not be all on main. */
 void dmr_index_route_slow(const struct dmr_index *ix, enum req_op op,
 			  u64 sector, u32 sectors, struct dmr_route *route);
 
@@ -172,6 +177,9 @@ static inline bool dmr_index_is_empty(const struct dmr_index *ix)
 
 /**
  * dmr_index_is_main() - is all of an I/O sure to be on the main device?
+ * @ix: the index
+ * @sector: first sector
+ * @sectors: length; not 0
  *
  * One access to memory that may not be in a cache: for a single block, the filter,
  * which is the smaller, the fewer blocks there are; else, the regions.
@@ -195,6 +203,16 @@ static inline bool dmr_index_is_main(const struct dmr_index *ix, u64 sector,
 	return (READ_ONCE(t->filter[dmr_filter_word(t, first)]) & bits) != bits;
 }
 
+/**
+ * dmr_index_route() - where does the start of an I/O go?
+ * @ix: the index
+ * @op: REQ_OP_READ, REQ_OP_WRITE, REQ_OP_WRITE_ZEROES or any other with a range
+ * @sector: first sector
+ * @sectors: length; not 0
+ * @route: result
+ *
+ * Context: any; rcu_read_lock() or rcu_read_lock_sched().
+ */
 static inline void dmr_index_route(const struct dmr_index *ix, enum req_op op,
 				   u64 sector, u32 sectors,
 				   struct dmr_route *route)

@@ -139,6 +139,10 @@ int dmr_store_probe(struct dmr_env *env, const struct dmr_area *area,
 
 /**
  * dmr_store_format() - write an empty spare, whatever is there
+ * @env: the device's environment
+ * @area: where it is, and whose
+ * @sb: what the superblocks are to say; result: all of it
+ * @why: result: the reason of an error
  *
  * The superblocks are written last: a crash leaves an area that is refused,
  * or a complete one. Durable on return.
@@ -154,8 +158,10 @@ int dmr_store_format(struct dmr_env *env, const struct dmr_area *area,
 /**
  * dmr_store_load() - read the slot table
  * @store: result; to be released with dmr_store_exit(), also after an error
+ * @env: the device's environment
  * @sb: from dmr_store_probe()
  * @read_only: write nothing, now or later
+ * @why: result: the reason of an error
  *
  * Flushes the spare first; if that fails, all of the table is written anew, since what
  * is read may not be durable. Repairs a copy that is damaged or old from the other
@@ -169,6 +175,7 @@ int dmr_store_load(struct dmr_store *store, struct dmr_env *env,
 
 /**
  * dmr_store_settle() - let the superblocks say which copies of table blocks count
+ * @store: the store
  * @sb: as it was given to dmr_store_load()
  *
  * After a load, and before the index is built. A copy counts unless it is stale; what
@@ -188,6 +195,7 @@ void dmr_store_exit(struct dmr_store *store);
 
 /**
  * dmr_store_alloc() - take a free slot
+ * @store: the store
  *
  * The slot stays free until a word for it is staged, but is not handed out
  * again unless dmr_store_unalloc() gives it back.
@@ -199,6 +207,7 @@ void dmr_store_unalloc(struct dmr_store *store, u32 slot);
 
 /**
  * dmr_store_alloc_virtual() - take a number for a block without a slot
+ * @store: the store
  *
  * Return: a slot number from DMR_VIRTUAL_SLOT on, or DMR_NO_SLOT.
  */
@@ -206,6 +215,7 @@ u32 dmr_store_alloc_virtual(struct dmr_store *store);
 
 /**
  * dmr_store_extend() - make more slots ready, if the area has more
+ * @store: the store
  *
  * Initialises table blocks and moves the high-water mark.
  *
@@ -218,6 +228,7 @@ bool dmr_store_wants_extension(const struct dmr_store *store);
 
 /**
  * dmr_store_grow() - append to the area
+ * @store: the store
  * @area_blocks: its new length; the device must be as long
  *
  * Durable on return; a crash leaves the old area or the new one.
@@ -235,6 +246,9 @@ static inline u32 dmr_store_free_slots(const struct dmr_store *store)
 
 /**
  * dmr_store_stage() - prepare a change of an entry
+ * @store: the store
+ * @slot: number of the slot
+ * @word: its new word
  *
  * Replaces an earlier staged word of the same slot. The caller must not stage
  * more than DMR_MAX_STAGED slots between commits.
@@ -246,6 +260,7 @@ u64 dmr_store_view(const struct dmr_store *store, u32 slot);
 
 /**
  * dmr_store_begin() - what is staged from now on refers to data yet to be written
+ * @store: the store
  *
  * To be called before the first write of data to a slot, unless something has been
  * staged since the last commit.
@@ -254,6 +269,7 @@ void dmr_store_begin(struct dmr_store *store);
 
 /**
  * dmr_store_commit() - make staged words durable and publish them
+ * @store: the store
  *
  * All data that staged words refer to is durable when the first table block is
  * written: a commit starts with a flush. All of copy A is durable before the first
@@ -272,6 +288,9 @@ void dmr_store_forget_staged(struct dmr_store *store);
 
 /**
  * dmr_store_set() - publish a word without making it durable
+ * @store: the store
+ * @slot: number of the slot
+ * @word: its new word
  *
  * For what is true in memory only: a busy bit, a virtual slot, a block whose
  * state on the spare is in doubt.
@@ -280,6 +299,7 @@ void dmr_store_set(struct dmr_store *store, u32 slot, u64 word);
 
 /**
  * dmr_store_write_super() - write the superblocks
+ * @store: the store
  *
  * Return: 0 if at least two copies are durable, else -EIO.
  */
@@ -287,9 +307,13 @@ int dmr_store_write_super(struct dmr_store *store);
 
 /**
  * dmr_store_read_table() - read one table block, both copies, for a check
+ * @store: the store
  * @copy: which
- * @words: result: DMR_TABLE_ENTRIES words
+ * @table: number of the table block
  * @seq: result
+ * @words: result: DMR_TABLE_ENTRIES words
+ *
+ * Return: what the block is.
  */
 enum dmr_verdict dmr_store_read_table(struct dmr_store *store,
 				      unsigned int copy, u64 table, u64 *seq,

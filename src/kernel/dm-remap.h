@@ -83,10 +83,23 @@ struct dmr_drain {
 
 /**
  * struct dmr_env - devices, and I/O in flight
+ * @ti: the target, or NULL before its constructor has ended
+ * @main: the main device
+ * @spare: the spare device
+ * @spare_start: first sector of the spare area
+ * @bios: for I/O of its own
  * @lock: the engine's mutex, see dm-remap-engine.h
  * @retry_lock: one window of quick retries at a time; taken before @lock
+ * @inflight: counters, by CPU
+ * @drain: by enum dmr_dev
+ * @drained: who waits for the end of an epoch
+ * @flush_errors: flushes that have failed, by enum dmr_dev
  * @owed: bit for each device: its next flush fails, see dmr_env_owe()
  * @stopping: the device is being suspended
+ * @track: which parts of the spare area were written to, or NULL
+ * @event_work: tells those who wait for events
+ * @last_event: when, in jiffies
+ * @log_limit: how often something is said to the log
  *
  * Writes to main and I/Os to slots are counted for dmr_env_drain(): in the
  * epoch that was current before the lookup in the index, under the same
@@ -143,6 +156,7 @@ struct dmr_claim {
  * @exam: for the engine
  * @work: calls dmr_engine_examine()
  * @settled: dmr_env_settled() was called
+ * @target: whose it is
  * @idle: @work has nothing to do; protected by the target's queue_lock
  */
 struct dmr_examiner {
@@ -157,6 +171,7 @@ struct dmr_examiner {
  * struct dmr_flusher - makes FUA writes durable on a device that has no FUA
  * @reqs: written, and not durable; protected by the target's queue_lock
  * @work: flushes once for all of them
+ * @target: whose it is
  */
 struct dmr_flusher {
 	struct list_head reqs;
@@ -166,15 +181,29 @@ struct dmr_flusher {
 
 /**
  * struct dmr_target - one target in one table
+ * @env: devices, and I/O in flight
  * @admin_lock: serialises what the administrator asks for; taken before env.lock
+ * @engine: decides
  * @queue_lock: protects the three queues; taken in interrupts
  * @queue: requests that may do without main, for the engine's batch
  * @found: examinations that have found something, for the batch
  * @to_examine: requests that need main
- * @flags: bit DMR_CHECK_SPARE: the batch is to do so
  * @wq: runs the batch
  * @exam_wq: runs the examinations, which the batch never waits for
+ * @work: the batch
+ * @flags: bit DMR_CHECK_SPARE: the batch is to do so
+ * @examiner: examinations
+ * @flusher: by enum dmr_dev
+ * @claim: the spare area in the registry
+ * @main_claim: what is mapped, in the registry
  * @suspended: no I/O is under way and none may be started
+ * @slots_read: a read was sent to a slot, in this table's life
+ * @tuning: feature arguments for the engine
+ * @format: feature argument
+ * @main_grown: feature argument
+ * @spare_length: feature argument; sectors; 0: to the end of the device
+ * @identity: feature argument
+ * @label: feature argument
  */
 struct dmr_target {
 	struct dmr_env env;
@@ -218,6 +247,9 @@ struct dmr_target {
  * @t: result: devices, spare_start and all arguments
  * Return: 0 or an errno; ti->error says why. Devices taken are left to the
  * caller to put.
+ * @ti: for devices and the reason of an error
+ * @argc: number of arguments
+ * @argv: the arguments
  */
 int dmr_parse_args(struct dmr_target *t, struct dm_target *ti,
 		   unsigned int argc, char **argv);
@@ -253,6 +285,7 @@ void dmr_queue_drain(struct dmr_target *t);
 
 /**
  * dmr_registry_claim() - note that an area is in use, of a spare or as main
+ * @claim: the area
  *
  * Two tables of one device may claim the same area, since they exist side by
  * side while one replaces the other. What one device claims can be nobody else's
