@@ -208,11 +208,12 @@ bool dmr_engine_wants_slot(enum req_op op, blk_status_t status);
 
 /**
  * dmr_engine_init() - allocate what the engine will ever need to absorb a write
- * Return: 0 or -ENOMEM; dmr_engine_exit() may be called in either case.
  * @e: result
  * @env: the device's environment
  * @tuning: what the feature arguments say
  * @main_sectors: length of the mapped device in sectors
+ *
+ * Return: 0 or -ENOMEM; dmr_engine_exit() may be called in either case.
  */
 int dmr_engine_init(struct dmr_engine *e, struct dmr_env *env,
 		    const struct dmr_tuning *tuning, u64 main_sectors);
@@ -261,8 +262,9 @@ void dmr_engine_check_spare(struct dmr_engine *e);
 
 /**
  * dmr_exam_init() - allocate what one examination needs
- * Return: 0 or -ENOMEM; dmr_exam_exit() may be called in either case.
  * @x: result
+ *
+ * Return: 0 or -ENOMEM; dmr_exam_exit() may be called in either case.
  */
 int dmr_exam_init(struct dmr_exam *x);
 void dmr_exam_exit(struct dmr_exam *x);
@@ -320,11 +322,12 @@ int dmr_engine_evacuate(struct dmr_engine *e, u64 block, u64 nr,
 
 /**
  * dmr_engine_mark_bad() - make blocks known bad without reading them
- * Return: as dmr_engine_evacuate().
  * @e: the engine
  * @block: number of the block
  * @nr: how many blocks
  * @tally: result: how many, by what became of them
+ *
+ * Return: as dmr_engine_evacuate().
  */
 int dmr_engine_mark_bad(struct dmr_engine *e, u64 block, u64 nr,
 			struct dmr_tally *tally);
@@ -354,9 +357,10 @@ int dmr_engine_release(struct dmr_engine *e, u64 block, u64 nr,
 
 /**
  * dmr_engine_grow() - lengthen the spare area
- * Return: see dmr_store_grow(); -EROFS.
  * @e: the engine
  * @area_blocks: new length of the area in blocks
+ *
+ * Return: see dmr_store_grow(); -EROFS.
  */
 int dmr_engine_grow(struct dmr_engine *e, u64 area_blocks);
 

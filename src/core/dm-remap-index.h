@@ -98,9 +98,10 @@ u32 dmr_index_find(const struct dmr_index *ix, u64 block, u64 *word);
 /**
  * dmr_index_reserve() - make sure that @nr blocks can be inserted, in any slots
  * of the area
- * Return: 0 or -ENOMEM.
  * @ix: the index
  * @nr: how many blocks
+ *
+ * Return: 0 or -ENOMEM.
  */
 int dmr_index_reserve(struct dmr_index *ix, u32 nr);
 

@@ -245,11 +245,12 @@ struct dmr_target {
 /**
  * dmr_parse_args() - understand the constructor's arguments
  * @t: result: devices, spare_start and all arguments
- * Return: 0 or an errno; ti->error says why. Devices taken are left to the
- * caller to put.
  * @ti: for devices and the reason of an error
  * @argc: number of arguments
  * @argv: the arguments
+ *
+ * Return: 0 or an errno; ti->error says why. Devices taken are left to the
+ * caller to put.
  */
 int dmr_parse_args(struct dmr_target *t, struct dm_target *ti,
 		   unsigned int argc, char **argv);
