@@ -62,17 +62,10 @@ static bool table_seq(const struct dmr_layout *l, unsigned int copy, u64 table,
 				seq, words) == DMR_OK;
 }
 
-/*
- * A load that writes no superblocks, or cannot, leaves the list of stale blocks as it was in
- * @sb: it cannot say that one is as good as the other copy.
- */
-static bool stays_stale(const struct dmr_super *sb, unsigned int copy, u64 table)
+static bool lists_stale(const struct dmr_super *sb, unsigned int copy, u64 table)
 {
-	const struct dmr_store *store = &W.engine.store;
 	u32 i;
 
-	if (!store->read_only && hweight8(store->supers_whole) >= 2)
-		return false;
 	for (i = 0; i < sb->nr_stale; i++)
 		if (sb->stale[i].copy == copy && table >= sb->stale[i].first &&
 		    table < sb->stale[i].first + (u64)sb->stale[i].nr)
@@ -80,8 +73,32 @@ static bool stays_stale(const struct dmr_super *sb, unsigned int copy, u64 table
 	return false;
 }
 
+/*
+ * A load that writes no superblocks, or fewer than two, leaves the list of stale blocks as
+ * it was in some of them: it cannot say for sure that one is as good as the other copy.
+ */
+static bool stays_stale(unsigned int copy, u64 table)
+{
+	const struct dmr_store *store = &W.engine.store;
+	struct dmr_super *sb;
+	bool stale = false;
+	unsigned int i;
+
+	if (!store->read_only && hweight8(store->supers_whole) >= 2)
+		return false;
+	sb = sim_calloc(1, sizeof(*sb));
+	for (i = 0; i < DMR_NR_SUPERS && !stale; i++)
+		stale = dmr_super_decode(sb, i, W.disk[DMR_SPARE].cur +
+					 dmr_layout_super(&store->sb.layout, i) *
+					 DMR_BLOCK_SIZE) == DMR_OK &&
+			!memcmp(sb->uuid, W.uuid, sizeof(W.uuid)) &&
+			lists_stale(sb, copy, table);
+	sim_free(sb);
+	return stale;
+}
+
 /* A copy that is what this load has chosen, and that it could read, counts. */
-static void note_seqs(const struct dmr_super *sb)
+static void note_seqs(void)
 {
 	const struct dmr_store *store = &W.engine.store;
 	const struct dmr_layout *l = &store->sb.layout;
@@ -94,7 +111,7 @@ static void note_seqs(const struct dmr_super *sb)
 			is[copy] = table_seq(l, copy, table, &seq[copy]);
 		for (copy = 0; copy < DMR_NR_COPIES; copy++)
 			W.table_seq[copy][table] =
-				is[copy] && !stays_stale(sb, copy, table) &&
+				is[copy] && !stays_stale(copy, table) &&
 				(!test_bit(table, store->stale[copy]) ||
 				 (is[!copy] && seq[0] == seq[1] &&
 				  !W.unread[dmr_layout_table(l, copy, table)])) ?
@@ -203,7 +220,7 @@ static int activate(void)
 		return r;
 	}
 	sectors_check(0, sb);
-	note_seqs(sb);
+	note_seqs();
 	sim_free(sb);
 	W.loaded = true;
 	note_stale();
