@@ -94,6 +94,32 @@ nullb() {
 	echo 1 >"$dir/power"
 }
 
+# slow_disk NAME MIB: a disk /dev/NAME of lab/slow-disk, which says how slow it can be
+slow_disk() {
+	[ -d /sys/module/slow_disk ] || modprobe slow-disk
+	mkdir "/sys/kernel/config/slow-disk/$1"
+	slow_set "$1" size="$2" power=1
+}
+# slow_set NAME SETTING=VALUE...
+slow_set() {
+	local a
+	for a in "${@:2}"; do
+		echo "${a#*=}" >"/sys/kernel/config/slow-disk/$1/${a%%=*}"
+	done
+}
+# slow_has NAME N PID: so many requests are with the disk; PID still running
+slow_has() {
+	until [ "$(cat "/sys/kernel/config/slow-disk/$1/waiting")" = "$2" ]; do
+		kill -0 "$3"
+	done
+}
+# until_says FILE N TEXT PID: so many lines of the file have it; PID still running
+until_says() {
+	until [ "$(grep -c "$3" "$1")" = "$2" ]; do
+		kill -0 "$4"
+	done
+}
+
 # ended STATUS PID: it does, with this status
 ended() {
 	local s=0
@@ -103,6 +129,9 @@ ended() {
 
 take_away() {
 	local n
+	for n in /sys/kernel/config/slow-disk/*/; do
+		[ ! -d "$n" ] || slow_set "$(basename "$n")" error_ms=0 service_us=0 stop=0
+	done
 	jobs -p | xargs -r kill -KILL 2>/dev/null
 	pkill -KILL -f oracle.py 2>/dev/null
 	cd /
@@ -116,7 +145,7 @@ take_away() {
 		done
 	done
 	losetup -D
-	rmdir /sys/kernel/config/nullb/*/ 2>/dev/null
+	rmdir /sys/kernel/config/nullb/*/ /sys/kernel/config/slow-disk/*/ 2>/dev/null
 	rm -rf /run/test /run/test-state /dev/shm/*
 	[ "$(dmsetup ls)" = "No devices found" ]
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2086,SC2119
 # SPDX-License-Identifier: GPL-2.0
 #
-# evacuate, release, retest, breaker, scrub, import, export, fill, whose.
+# evacuate, release, retest, breaker, scrub, import, export, fill, whose; slow disks.
 
 t_evacuate_release_retest() {
 	local want
@@ -26,6 +26,113 @@ t_evacuate_release_retest() {
 	refused 2 'beyond the end' dmremap evacuate lab 131072
 	refused 2 'beyond the end' dmremap evacuate lab 0+131073
 	refused 1 'not a range' dmremap evacuate lab 0+0
+}
+
+# In the background: one block at a time, as long as nobody else uses main.
+t_retest_when_idle() {
+	local pid other
+	lab
+	slow_disk slow 64
+	dmremap create lab /dev/slow $M/lab-spare --yes >/dev/null
+	printf '8000+8\n16000+8\n24000+8\n' | dmremap import lab - --mark >/dev/null
+	[ "$(value known_bad)" = 3 ]
+	# Others use the disk, though not the mapped device.
+	slow_set slow stop=1
+	dd if=/dev/slow of=/dev/null bs=4k count=1 skip=5000 iflag=direct status=none &
+	other=$!
+	slow_has slow 1 $other
+	"$D" retest lab --all --idle 0 --debug >out 2>&1 &
+	pid=$!
+	until_says out 1 'waiting until nobody' $pid
+	slow_has slow 1 $pid
+	refused 2 "another 'dmremap retest' of lab" dmremap retest lab --all --idle 0
+	# Now it begins; its read takes long, and meanwhile others use the mapped device.
+	slow_set slow error_ms=600000 stop=0 bad_reads='+8000-8007 +24003-24003 +100000-100007'
+	ended 0 $other
+	slow_has slow 1 $pid
+	dd if=$M/lab of=/dev/null bs=512 count=8 skip=100000 iflag=direct status=none 2>/dev/null &
+	other=$!
+	slow_has slow 2 $pid
+	slow_set slow stop=1 error_ms=0
+	until_says out 2 'waiting until nobody' $pid
+	[ "$(value known_bad)" = 3 ]
+	[ "$(grep -c '^# dmsetup message.*forget_bad' out)" = 1 ]
+	[ "$(grep -c '^# dmsetup message.*remap' out)" = 0 ]
+	slow_has slow 1 $pid
+	# They do no more: it goes on, and saves what can be read of what is still bad.
+	slow_set slow bad_reads='-8000-8007 -100000-100007' stop=0
+	ended 0 $other
+	ended 6 $pid
+	grep '1 known bad blocks read well again, 1 are still bad' out
+	grep '1 that could be read sector by sector' out
+	[ "$(value known_bad)" = 0 ]
+	[ "$(value partial)" = 1 ]
+	[ "$(value remappings)" = 2 ]
+	# One message for each block, whole, and one for those that were read in pieces.
+	[ "$(grep '^# dmsetup message' out | sed -n "s/.* 0 \(forget_bad\|remap\)/\1/p" | xargs)" = "forget_bad 8000 8 remap 8000 8 forget_bad 16000 8 forget_bad 24000 8 remap 24000 8" ]
+}
+
+# What was absorbed without a retry is shown, and proven or given back.
+t_retest_unproven() {
+	lab
+	slow_disk slow 64
+	dmremap create lab /dev/slow $M/lab-spare --yes --budget 1 >/dev/null
+	# An error of 250 ms is slow; one block of 16 is bad, and the last one.
+	slow_set slow error_ms=250 bad_writes='+8000-8007 +8120-8127'
+	dd if=/dev/urandom of=data bs=4k count=16 status=none
+	dd if=data of=$M/lab bs=64k seek=4096000 count=1 oflag=direct,seek_bytes status=none
+	[ "$(value unproven)" = 15 ]
+	expect 0 '15 blocks went to the spare without a retry' dmremap status lab
+	expect 0 'remapped, unproven' dmremap list lab 8120+8
+	[ "$(dmremap list lab --json | jq -c 'map(.unproven) | unique')" = '[false,true]' ]
+	expect 6 '14 known bad blocks read well again, 1 are still bad' dmremap retest lab --all --idle 0
+	[ "$(value unproven)" = 0 ]
+	[ "$(value remappings)" = 2 ]
+	dd if=$M/lab bs=64k skip=4096000 count=1 iflag=direct,skip_bytes status=none | cmp - data
+}
+
+# Of a block that the kernel looked at once only, since its error was slow.
+t_scrub_slow() {
+	lab
+	slow_disk slow 64
+	dmremap create lab /dev/slow $M/lab-spare --yes >/dev/null
+	dd if=/dev/urandom of=/dev/slow bs=4k seek=3000 count=1 oflag=direct status=none
+	dd if=/dev/slow of=data bs=4k skip=3000 count=1 iflag=direct status=none
+	slow_set slow error_ms=250 bad_reads=+24003-24003
+	expect 6 '1 blocks unreadable' dmremap scrub lab 24000+8
+	[ "$(value known_bad)" = 0 ]
+	[ "$(value partial)" = 1 ]
+	dmremap list lab --json | jq -e '.[0].sector == 24000 and .[0].valid == 247'
+	dd if=$M/lab bs=512 skip=24004 count=4 iflag=direct status=none | cmp - <(tail -c 2048 data)
+}
+
+# Whoever asks how things are does not wait for a disk.
+t_asking_waits_for_nobody() {
+	local what
+	slow_disk main 64
+	slow_disk spare 16
+	dmremap create lab /dev/main /dev/spare --yes >/dev/null
+	slow_set main bad_writes=+8000-8007
+	dd if=/dev/zero of=$M/lab bs=4k seek=1000 count=1 oflag=direct status=none
+	[ "$(value remappings)" = 1 ]
+	drop_caches
+	# Each disk is busy with something.
+	slow_set main stop=1
+	slow_set spare stop=1
+	dd if=/dev/zero of=$M/lab bs=4k seek=1100 count=1 oflag=direct status=none &
+	dd if=$M/lab of=/dev/null bs=4k skip=1000 count=1 iflag=direct status=none &
+	slow_has main 1 $!
+	slow_has spare 1 $!
+	for what in 'status lab' 'status --json' 'status --prometheus' 'status --nagios' \
+		    'list lab' 'list lab --json' 'list --names' 'find lab 8000' 'map lab' \
+		    'breaker lab'; do
+		timeout 60 "$D" $what >out 2>&1 || [ $? != 124 ] || { echo "$what waits"; return 1; }
+	done
+	timeout 60 dmsetup status lab
+	timeout 60 dmsetup table lab
+	slow_set main stop=0
+	slow_set spare stop=0
+	wait
 }
 
 t_breaker() {

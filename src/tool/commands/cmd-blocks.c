@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dmremap list, evacuate, release, retest, breaker.
+ * dmremap list, evacuate, release, breaker.
  */
 #include "devices/blocks.h"
 #include "offline.h"
@@ -30,6 +30,8 @@ static struct json_object *block_json(const struct kblock *b)
 	add_u64(o, "valid", b->valid);
 	add_u64(o, "lost", b->lost);
 	add_u64(o, "known_bad", kblock_rest(b));
+	json_object_object_add(o, "unproven",
+			       json_object_new_boolean(b->unproven));
 	return o;
 }
 
@@ -97,9 +99,9 @@ static void keep_partial(struct kblocks *b)
 	b->nr = n;
 }
 
-enum verb { EVACUATE, RELEASE, RETEST };
+enum verb { EVACUATE, RELEASE };
 
-static void tally_as_json(const char *name, const struct tally *t)
+void tally_json(const char *name, const struct tally *t)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -112,7 +114,7 @@ static void tally_as_json(const char *name, const struct tally *t)
 
 static int act(struct args *a, enum verb verb)
 {
-	static const char *const message[] = { "remap", "release", "forget_bad" };
+	static const char *const message[] = { "remap", "release" };
 	struct ranges rs = { 0 };
 	struct kblocks b;
 	struct remap m;
@@ -144,29 +146,17 @@ static int act(struct args *a, enum verb verb)
 		free(b.b);
 	}
 	r = blocks_act(m.name, message[verb], &rs, &t);
-	/* Blocks that main was never asked about have data on the spare. */
-	if (!r && verb == RETEST) {
-		struct tally unproven;
-
-		r = blocks_act(m.name, "retest", &rs, &unproven);
-		t.done += unproven.done;
-		t.failed += unproven.failed;
-		t.skipped -= unproven.done + unproven.failed;
-	}
 	ranges_free(&rs);
 	/* What the kernel did before it failed is not in the tally. */
 	if (r)
 		return r;
 	if (opt(a, "json"))
-		tally_as_json(m.name, &t);
+		tally_json(m.name, &t);
 	else if (verb == EVACUATE)
 		printf("%llu blocks moved to the spare, %llu were there already, %llu could not be read (known bad now)\n",
 		       ULL(t.done), ULL(t.skipped), ULL(t.failed));
-	else if (verb == RELEASE)
-		printf("%llu blocks moved back to the main device, %llu must stay (the main device fails them, or data is lost)\n",
-		       ULL(t.done), ULL(t.failed));
 	else
-		printf("%llu known bad blocks read well again, %llu are still bad\n",
+		printf("%llu blocks moved back to the main device, %llu must stay (the main device fails them, or data is lost)\n",
 		       ULL(t.done), ULL(t.failed));
 	return t.failed ? RC_PARTLY : RC_OK;
 }
@@ -179,11 +169,6 @@ static int evacuate(struct args *a)
 static int release(struct args *a)
 {
 	return act(a, RELEASE);
-}
-
-static int retest(struct args *a)
-{
-	return act(a, RETEST);
 }
 
 static int breaker(struct args *a)
@@ -234,7 +219,7 @@ const struct command cmd_list = {
 	.group = "Looking",
 	.synopsis = "NAME [RANGE]",
 	.summary = "list remapped, known bad and lost blocks",
-	.text = "Lists the blocks that are not where they would be on a healthy disk, by sector of the mapped device. A block may be remapped in part: some of its sectors are on the spare; the rest is known bad, and read from the main device as far as that works. In JSON, valid, lost and known_bad are masks of the block's sectors.",
+	.text = "Lists the blocks that are not where they would be on a healthy disk, by sector of the mapped device. A block may be remapped in part: some of its sectors are on the spare; the rest is known bad, and read from the main device as far as that works. A block that went to the spare without a retry, since errors took too long, is unproven. In JSON, valid, lost and known_bad are masks of the block's sectors.",
 	.examples = "  dmremap list data\n  dmremap list data 1000000+8000 --known-bad\n  dmremap list --names\n",
 	.min_args = 0, .max_args = 2,
 	.run = list,
@@ -277,21 +262,6 @@ const struct command cmd_release = {
 	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED,
 		[RC_PARTLY] = "blocks must stay on the spare" },
 	.opts = { { "all", NULL, "all blocks" },
-		{ "json", NULL, "print the result as JSON" } },
-};
-
-const struct command cmd_retest = {
-	.name = "retest",
-	.group = "Looking after",
-	.synopsis = "NAME [RANGE]",
-	.summary = "do known bad blocks read well again?",
-	.text = "Reads known bad blocks from the main device and forgets those which read well: after a bad cable, or when the drive has repaired them.",
-	.examples = "  dmremap retest data --all\n",
-	.min_args = 1, .max_args = 2,
-	.run = retest,
-	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED,
-		[RC_PARTLY] = "blocks are still bad" },
-	.opts = { { "all", NULL, "all known bad blocks" },
 		{ "json", NULL, "print the result as JSON" } },
 };
 

@@ -83,7 +83,7 @@ static int to_picture(const struct grid *g, const struct kblocks *b,
 	c.health = kstat_health(k, m->name, why, sizeof(why));
 	snprintf(c.title, sizeof(c.title), "%s: %s on %s", m->name,
 		 human_size(m->sectors), m->main_path);
-	if (!device_get_devno(m->main, &d) && (d.model[0] || d.serial[0]))
+	if (!device_known(m->main, &d) && (d.model[0] || d.serial[0]))
 		snprintf(c.title, sizeof(c.title), "%s: %s", m->name,
 			 device_describe(&d));
 	strftime(date, sizeof(date), "%Y-%m-%d %H:%M", localtime(&now));

@@ -4,18 +4,21 @@
  * finds them.
  */
 #include "devices/blocks.h"
+#include "devices/idle.h"
 #include "copy/state.h"
 #include "offline.h"
 
 #include <fcntl.h>
-#include <linux/ioprio.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
 #define CHUNK	(1U << 20)
 
+/* An error that takes so long makes the kernel look no deeper: see the manual. */
+#define SLOW_SECONDS	0.2
+
 struct scrub {
+	const char *name;
 	int fd;
 	void *buf;
 	u64 unreadable;		/* blocks */
@@ -45,6 +48,30 @@ static bool read_at(struct scrub *s, u64 sector, size_t size)
 	return true;
 }
 
+/* What can be read of a block, sector by sector, to the spare: was it all of it? */
+static bool save_block(const struct scrub *s, u64 sector, size_t size)
+{
+	unsigned int saved = 0;
+	char *reply = NULL;
+
+	if (!remap_message(s->name, &reply, true, "remap %llu %zu", ULL(sector),
+			   size / 512))
+		sscanf(reply, "evacuated=%u", &saved);
+	free(reply);
+	return saved;
+}
+
+static void read_block(struct scrub *s, u64 sector, size_t size)
+{
+	double begun = now_seconds();
+
+	if (read_at(s, sector, size) || s->error)
+		return;
+	if (now_seconds() - begun < SLOW_SECONDS ||
+	    !save_block(s, sector, size))
+		s->unreadable++;
+}
+
 static void read_chunk(struct scrub *s, u64 sector, size_t size)
 {
 	size_t at, n;
@@ -53,8 +80,7 @@ static void read_chunk(struct scrub *s, u64 sector, size_t size)
 		return;
 	for (at = 0; at < size && !s->error && !interrupted(); at += n) {
 		n = min_t(size_t, 4096, size - at);
-		if (!read_at(s, sector + at / 512, n))
-			s->unreadable++;
+		read_block(s, sector + at / 512, n);
 	}
 }
 
@@ -127,8 +153,8 @@ static int as_json(const struct remap *m, const struct scrub *s, u64 count,
 static int run(struct args *a)
 {
 	struct kstat before, after;
-	struct scrub s = { .fd = -1 };
 	struct remap m;
+	struct scrub s = { .fd = -1, .name = m.name };
 	u64 start, count, at;
 	char key[128];
 	bool whole = a->nr < 2;
@@ -150,8 +176,7 @@ static int run(struct args *a)
 			     ULL(at));
 	}
 	if (!opt(a, "busy"))
-		syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
-			IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
+		idle_priority();
 	catch_signals();
 	r = scrub_range(&s, &m, key, &at, start + count, whole);
 	if (!r && interrupted()) {
@@ -188,7 +213,7 @@ const struct command cmd_scrub = {
 	.group = "Looking after",
 	.synopsis = "NAME [RANGE]",
 	.summary = "read everything; find bad blocks before the user does",
-	.text = "Reads the whole device, or a range, with idle I/O priority. Blocks that cannot be read become known bad, so that their next write goes to the spare; blocks that can be read only on a second try are rescued to the spare. The device may be in use. Interrupted, it goes on where it was.",
+	.text = "Reads the whole device, or a range, with idle I/O priority. Blocks that cannot be read become known bad, so that their next write goes to the spare; blocks that can be read only on a second try, or sector by sector, are rescued to the spare. The device may be in use. Interrupted, it goes on where it was.",
 	.examples = "  dmremap scrub data\n  dmremap scrub data 0+2097152\n",
 	.min_args = 1, .max_args = 2,
 	.run = run,

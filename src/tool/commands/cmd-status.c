@@ -84,7 +84,7 @@ static void say_device(const char *what, dev_t devno, const char *path)
 {
 	struct device d;
 
-	say(what, "%s", device_get_devno(devno, &d) ? path :
+	say(what, "%s", device_known(devno, &d) ? path :
 	    device_describe(&d));
 }
 
@@ -169,7 +169,7 @@ static void as_text(const struct report *r)
 	    k->memory_only ? " (some in memory only)" : "", ULL(k->partial),
 	    ULL(k->lost_sectors));
 	if (k->unproven)
-		say("unproven", "%llu block%s went to the spare without a retry, since errors took too long: 'dmremap retest %s --all', when the disk is idle",
+		say("unproven", "%llu block%s went to the spare without a retry, since errors took too long: 'dmremap retest %s --all --idle 60' tries them",
 		    ULL(k->unproven), k->unproven == 1 ? "" : "s", r->m.name);
 	say("room", "%llu of %llu slots are free (%.3g %%), for %s of bad blocks; %llu went bad",
 	    ULL(k->slots_free), ULL(k->slots_total), free_percent(k),

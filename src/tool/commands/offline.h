@@ -29,6 +29,10 @@ int assemble_incremental(const struct args *a);
 /* The pairs that are to come are arguments. */
 int assemble_wait(const struct args *a, u64 seconds);
 
+struct tally;
+
+void tally_json(const char *name, const struct tally *t);
+
 /* Print and release @o. */
 int print_json(struct json_object *o, FILE *f);
 

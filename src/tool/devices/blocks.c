@@ -109,17 +109,19 @@ const char *block_state(const struct kblock *b)
 	if (b->known_bad)
 		return "known bad";
 	if (!lost && !rest)
-		return "remapped";
+		return b->unproven ? "remapped, unproven" : "remapped";
 	n = snprintf(buf, sizeof(buf), "remapped in part: %u of %u sectors",
 		     valid, b->sectors);
 	if (rest)
 		n += snprintf(buf + n, sizeof(buf) - n, ", %u known bad", rest);
 	if (lost)
-		snprintf(buf + n, sizeof(buf) - n, ", %u lost", lost);
+		n += snprintf(buf + n, sizeof(buf) - n, ", %u lost", lost);
+	if (b->unproven)
+		snprintf(buf + n, sizeof(buf) - n, ", unproven");
 	return buf;
 }
 
-static int act_once(const char *name, const char *message, u64 start,
+int blocks_act_once(const char *name, const char *message, u64 start,
 		    u64 count, struct tally *t)
 {
 	unsigned long long done = 0, skipped = 0, failed = 0;
@@ -177,7 +179,7 @@ int blocks_act(const char *name, const char *message, const struct ranges *rs,
 		for (at = rs->r[i].start; at < end && !r && !interrupted();
 		     at += n, past += n) {
 			n = min_t(u64, ACT_SECTORS - at % 8, end - at);
-			r = act_once(name, message, at, n, t);
+			r = blocks_act_once(name, message, at, n, t);
 			snprintf(extra, sizeof(extra), "%llu done, %llu failed",
 				 ULL(t->done), ULL(t->failed));
 			progress_at(&p, past + n, extra);

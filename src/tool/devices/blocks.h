@@ -20,7 +20,8 @@ int blocks_status(const char *name, struct kstat *k);
  * @m: the device
  * @k: its status
  * @work: "move" (replace, detach, grow: two would take each other's notes of what was
- *	written away), "act" (evacuate, release, retest, import) or "scrub"
+ *	written away), "act" (evacuate, release, retest, import), "retest" (in the
+ *	background, where it waits for long) or "scrub"
  *
  * Holds until this program ends.
  *
@@ -31,14 +32,19 @@ int blocks_lock(const struct remap *m, const struct kstat *k, const char *work);
 /* "remapped", "known bad", or how much of it is what. */
 const char *block_state(const struct kblock *b);
 
-/*
- * Sends "<message> <start> <count>" for all of @rs, piece by piece, with
- * progress. Each piece is a commit or more: ranges should be tidy.
- */
 struct tally {
 	u64 done, skipped, failed;
 };
 
+/*
+ * Sends "<message> <start> <count>", and adds what came of it. RC_OK or a message.
+ */
+int blocks_act_once(const char *name, const char *message, u64 start,
+		    u64 count, struct tally *t);
+/*
+ * The same for all of @rs, piece by piece, with progress. Each piece is a commit or
+ * more: ranges should be tidy.
+ */
 int blocks_act(const char *name, const char *message, const struct ranges *rs,
 	       struct tally *t);
 /* Adds the sectors of @b to @rs, and tidies it. */

@@ -446,10 +446,39 @@ static int get_block(struct device *d, int fd)
 	d->sectors = bytes >> 9;
 	d->lbs = lbs;
 	d->read_only = ro;
+	return 0;
+}
+
+static void get_names(struct device *d)
+{
 	d->whole = d->devno;
 	names_from_udev(d);
 	find_user(d);
-	return 0;
+}
+
+/* From sysfs: to open a disk, or to ask it, may take as long as its errors. */
+static int get_block_without_asking(struct device *d)
+{
+	struct udev *udev = udev_new();
+	struct udev_device *dev, *disk;
+	u64 lbs = 0, ro = 0;
+
+	dev = udev ? udev_device_new_from_devnum(udev, 'b', d->devno) : NULL;
+	if (dev) {
+		disk = udev_device_get_sysattr_value(dev, "partition") ?
+		       udev_device_get_parent(dev) : dev;
+		parse_u64(udev_device_get_sysattr_value(dev, "size"),
+			  &d->sectors);
+		parse_u64(udev_device_get_sysattr_value(dev, "ro"), &ro);
+		parse_u64(udev_device_get_sysattr_value(disk,
+							"queue/logical_block_size"),
+			  &lbs);
+	}
+	d->lbs = lbs ?: 512;
+	d->read_only = ro;
+	udev_device_unref(dev);
+	udev_unref(udev);
+	return dev ? 0 : -ENODEV;
 }
 
 int device_get(const char *path, bool files, struct device *d)
@@ -482,6 +511,7 @@ int device_get(const char *path, bool files, struct device *d)
 		if (strpbrk(path, " \t\n'"))
 			device_name(d->devno, d->path, sizeof(d->path));
 		r = get_block(d, fd);
+		get_names(d);
 	} else {
 		d->sectors = st.st_size >> 9;
 	}
@@ -535,6 +565,22 @@ int device_get_devno(dev_t devno, struct device *d)
 		return -errno;
 	r = get_block(d, fd);
 	close(fd);
+	if (!r)
+		get_names(d);
+	return r;
+}
+
+int device_known(dev_t devno, struct device *d)
+{
+	int r;
+
+	memset(d, 0, sizeof(*d));
+	d->is_block = true;
+	d->devno = devno;
+	r = device_name(devno, d->path, sizeof(d->path)) ?:
+	    get_block_without_asking(d);
+	if (!r)
+		get_names(d);
 	return r;
 }
 

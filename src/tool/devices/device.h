@@ -43,6 +43,12 @@ int device_get(const char *path, bool files, struct device *d);
 /* The same for a device number; quiet. Return: 0 or -errno. */
 int device_get_devno(dev_t devno, struct device *d);
 
+/*
+ * The same without asking the device, which may be busy with an error for long. (Where
+ * there is no udevd, the UUID of a partition is read from its disk.)
+ */
+int device_known(dev_t devno, struct device *d);
+
 /* What libblkid knows on it; device_get() does that by itself. */
 void device_find_content(struct device *d);
 

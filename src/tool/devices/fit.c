@@ -97,6 +97,6 @@ void kstat_look(struct kstat *k, const struct remap *m)
 	/* What was asked for by name is what it is. */
 	if (has_word(m->features, "identity"))
 		r.identity = "";
-	if (!k->main_gone && !device_get_devno(m->main, &d))
+	if (!k->main_gone && !device_known(m->main, &d))
 		main_fits(&r, &d, k->differs, sizeof(k->differs));
 }

@@ -172,6 +172,7 @@ static bool parse_line(struct kblock *b, const char *text, size_t n)
 		.slot = strcmp(slot, "-") ? strtoul(slot, NULL, 10) : U32_MAX,
 		.valid = valid, .lost = lost,
 		.known_bad = !strcmp(state, "known-bad"),
+		.unproven = strstr(line, " unproven"),
 	};
 	return true;
 }

@@ -83,6 +83,7 @@ struct kblock {
 	u32 slot;		/* U32_MAX: none */
 	u8 valid, lost;
 	bool known_bad;		/* all of it; else remapped, perhaps in part */
+	bool unproven;		/* absorbed without a retry */
 };
 
 /* Its sectors that main still has to give, as a mask. */
