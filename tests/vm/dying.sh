@@ -22,7 +22,7 @@ dying() {
 		[ -e /dev/spare ] || disk spare 16
 		dd if=/dev/zero of=/dev/spare bs=1M count=16 oflag=direct status=none
 		# The breaker is not what is measured.
-		remap /dev/main /dev/spare 0 breaker 0 0
+		remap /dev/main /dev/spare 0 breaker 0 0 ${BUDGET:+budget "$BUDGET"}
 		slow_bad main both +32000-32799 +40000-40799
 		vmio write "$R" 32000 800 1
 		vmio burst "$R" 1 r:40000:800 >/dev/null

@@ -79,9 +79,23 @@ t_eight_writers() {
 ended() { [[ ! -e /proc/$1 || $(sed 's/.*) //' "/proc/$1/stat") = Z* ]]; }
 failed_once() { [ "$(slow_get main failed)" -gt "$failed_before" ]; }
 
+# asked: status, list and find answer, whatever the disks do
+asked() {
+	local what
+	for what in status list "find 0 131072"; do
+		# shellcheck disable=SC2086 # words
+		vmio message remap 0 $what >/dev/null &
+		eventually 10 ended $! || fail "$what waits for $1"
+	done
+	for what in status table info; do
+		dmsetup $what remap >/dev/null &
+		eventually 10 ended $! || fail "dmsetup $what waits for $1"
+	done
+}
+
 # status, list and find do not wait for main while it examines bad blocks
 t_status_does_not_wait() {
-	local job what failed_before
+	local job failed_before
 	dying remap 60000
 	failed_before=$(slow_get main failed)
 	slow_bad main both +80000-80127
@@ -93,15 +107,103 @@ t_status_does_not_wait() {
 	eventually 5 failed_once
 	eventually 5 slow_waits main 1
 	slow_set main error_ms=60000 stop=0
-	for what in status list "find 0 131072"; do
-		# shellcheck disable=SC2086 # words
-		vmio message remap 0 $what >/dev/null &
-		eventually 10 ended $! || fail "$what waits for main"
-	done
-	dmsetup status remap >/dev/null &
-	eventually 10 ended $! || fail "dmsetup status waits for main"
+	asked main
 	slow_set main error_ms=0
 	wait $job
+}
+
+# nor for the spare, while a batch waits for it
+t_status_does_not_wait_for_the_spare() {
+	local job
+	slow main 64
+	slow spare 16
+	remap /dev/main /dev/spare
+	slow_bad main writes +800-807
+	slow_set spare stop=1
+	vmio write "$R" 800 8 2 &
+	job=$!
+	eventually 10 slow_waits spare 1
+	asked "the spare"
+	slow_set spare stop=0
+	wait $job
+	vmio check "$R" 800 8 2
+}
+
+# retrying OP: the operation has failed slowly; its first retry takes 30 s
+retrying() {
+	local failed_before
+	dying remap 600000
+	failed_before=$(slow_get main failed)
+	slow_bad main both +80000-80127
+	vmio burst "$R" 2 "$1" >out &
+	job=$!
+	eventually 5 slow_waits main 1
+	slow_set main stop=1 error_ms=250
+	eventually 5 failed_once
+	# The retry, and beside it the question whether main is alive.
+	eventually 5 slow_waits main 2
+	slow_log_mark main
+	slow_set main error_ms=30000 stop=0
+}
+
+# suspending: the administrator is told so
+suspending() { [[ $(vmio message remap 0 forget_bad 0 8 2>&1) == *busy* ]]; }
+
+# begun_on_main: what main served since the retry, but for the question whether it is alive
+begun_on_main() { slow_log main | awk '$4 != "R" || $5 + $6 > 80000 && $5 < 80128' | wc -l; }
+
+# suspend during a retry that takes 30 s waits for it alone; nothing new is begun
+t_suspend_begins_nothing() {
+	local op job='' suspend
+	for op in w:80000:128 r:80000:128; do
+		retrying "$op"
+		dmsetup suspend remap &
+		suspend=$!
+		eventually 10 suspending
+		slow_set main error_ms=250
+		wait $suspend
+		wait "$job"
+		same 1 "$(begun_on_main)" "I/Os to the bad blocks"
+		dmsetup resume remap
+		[ "$op" != w:80000:128 ] || {
+			same ok "$(awk '{ print $4 }' out)" "the write"
+			is unproven=15
+			slow_set main error_ms=0
+			vmio check "$R" 80000 128 2
+		}
+		slow_set main error_ms=0
+	done
+}
+
+# and so does a removal by force; what was absorbed is there afterwards
+t_removal_during_retry() {
+	local job='' remove
+	retrying w:80000:128
+	dmsetup remove --force remap &
+	remove=$!
+	eventually 10 suspending
+	slow_set main error_ms=250
+	wait "$job"
+	same ok "$(awk '{ print $4 }' out)" "the write"
+	same 1 "$(begun_on_main)" "I/Os to the bad blocks"
+	wait $remove || dmsetup remove --retry remap
+	slow_set main error_ms=0
+	remap /dev/main /dev/spare
+	vmio check "$R" 80000 128 2
+}
+
+# main goes away during such a retry: the caller is told, it costs no slots, and a
+# removal comes back
+t_main_gone_during_retry() {
+	local job='' before
+	retrying w:80000:128
+	before=$(field slots_used)
+	slow_set main power=0
+	wait "$job"
+	[ "$(awk '{ print $4 }' out)" != ok ] || fail "the write succeeded"
+	same "$before" "$(field slots_used)" slots_used
+	[ "$(field main_gone)" -gt 0 ] || eventually 5 test "$(field main_gone)" -gt 0
+	dmsetup remove remap
 }
 
 # suspend waits for what is in flight on main, not for all the retries
@@ -156,23 +258,27 @@ t_suspend_during_release() {
 	vmio check "$R" 0 16384 1
 }
 
-# a link that was reset fails all requests together and no block is bad: no slots
+# a link that was reset fails 32 requests together and no block is bad: no slots
 t_reset_costs_no_slots() {
-	local i ops=() job
+	local i ops=() job before failed_before
 	dying remap $E_MS
+	slow_set main service_us=0
 	before=$(field slots_used)
-	for i in 0 1 2 3 4 5 6 7; do
-		ops+=("w:$((80000 + i * 4096)):2048")
+	failed_before=$(slow_get main failed)
+	for ((i = 0; i < 32; i++)); do
+		ops+=("w:$((50000 + i * 2048)):2048")
 	done
 	slow_set main stop=1
 	vmio burst "$R" 3 "${ops[@]}" >out &
 	job=$!
-	eventually 5 slow_waits main 8
+	eventually 5 slow_waits main 32
 	slow_set main reset=1 stop=0
 	wait $job
-	same 8 "$(grep -c ok out)" "writes that succeeded"
+	[ "$(slow_get main failed)" -ge $((failed_before + 32)) ] || fail "not all have failed"
+	same 32 "$(grep -c ok out)" "writes that succeeded"
 	same "$before" "$(field slots_used)" slots_used
-	vmio check "$R" 80000 2048 3
+	is unproven=0
+	vmio check "$R" 50000 65536 3
 }
 
 in_flight() { awk -v n="$1" '{ exit !($1 + $2 == n) }' /sys/block/dm-0/inflight; }

@@ -84,6 +84,50 @@ in_moment_end() {
 	at_least remappings 8
 }
 
+# the power goes during a retry that takes 30 s: what was acknowledged beside it is there,
+# and the write itself is there or not
+t_during_slow_retry() {
+	local args=(-d "$drives/main.img:size=16M,serial=main" -d "$drives/spare.img:size=8M,serial=spare")
+
+	ends 99 vm "${args[@]}" in_retry
+	vm "${args[@]}" in_after_retry
+}
+# retry_up MS: writes to sectors 8000 to 8015 fail after so long
+retry_up() {
+	dmsetup create ill-err --table "0 32768 error"
+	dmsetup create ill <<-END
+	0 8000 linear /dev/lab/main 0
+	8000 16 delay /dev/lab/main 8000 0 /dev/mapper/ill-err 8000 $1
+	8016 24752 linear /dev/lab/main 8016
+	END
+	remap /dev/mapper/ill /dev/lab/spare
+}
+in_retry() {
+	vmio fill /dev/lab/main 0 32768 1
+	retry_up 30000
+	ask mark_bad 9000 8 >/dev/null
+	vmio burst "$R" 2 w:8000:16 >/dev/null &
+	eventually 100 test_field writes_failed 1
+	# It is examined now; what needs the spare alone does not wait for that.
+	vmio write "$R" 9000 8 3
+	vmio write "$R" 10000 8 3
+	vmio flush "$R"
+	is remappings=1
+	echo powercut >/dev/virtio-ports/lab.power
+	sleep 60
+}
+test_field() { [ "$(field "$1")" = "$2" ]; }
+in_after_retry() {
+	retry_up 0
+	is mode=rw superblocks=3/3 remappings=1
+	vmio check "$R" 9000 8 3
+	vmio check "$R" 10000 8 3
+	vmio whole "$R" 0 32768
+	vmio write "$R" 8000 16 4
+	vmio check "$R" 8000 16 4
+	is remappings=3
+}
+
 # a SCSI disk with medium errors of its own (real sense data), and a virtio disk
 # that fails write-zeroes
 t_drives() {
