@@ -101,11 +101,11 @@ t_status_does_not_wait() {
 	slow_bad main both +80000-80127
 	vmio burst "$R" 2 w:80000:128 >out &
 	job=$!
-	eventually 5 slow_waits main 1
+	eventually 30 slow_waits main 1
 	# The request has failed, a retry is in service.
 	slow_set main stop=1 error_ms=0
-	eventually 5 failed_once
-	eventually 5 slow_waits main 1
+	eventually 30 failed_once
+	eventually 30 slow_waits main 1
 	slow_set main error_ms=60000 stop=0
 	asked main
 	slow_set main error_ms=0
@@ -137,11 +137,11 @@ retrying() {
 	slow_bad main both +80000-80127
 	vmio burst "$R" 2 "$1" >out &
 	job=$!
-	eventually 5 slow_waits main 1
+	eventually 30 slow_waits main 1
 	slow_set main stop=1 error_ms=250
-	eventually 5 failed_once
+	eventually 30 failed_once
 	# The retry, and beside it the question whether main is alive.
-	eventually 5 slow_waits main 2
+	eventually 30 slow_waits main 2
 	slow_log_mark main
 	slow_set main error_ms=30000 stop=0
 }
@@ -202,7 +202,7 @@ t_main_gone_during_retry() {
 	wait "$job"
 	[ "$(awk '{ print $4 }' out)" != ok ] || fail "the write succeeded"
 	same "$before" "$(field slots_used)" slots_used
-	[ "$(field main_gone)" -gt 0 ] || eventually 5 test "$(field main_gone)" -gt 0
+	[ "$(field main_gone)" -gt 0 ] || eventually 30 test "$(field main_gone)" -gt 0
 	dmsetup remove remap
 }
 
@@ -213,7 +213,7 @@ t_suspend_during_retries() {
 	slow_bad main both +80000-80255
 	vmio burst "$R" 2 w:80000:256 >out &
 	job=$!
-	eventually 5 slow_waits main 1
+	eventually 30 slow_waits main 1
 	begun=${EPOCHREALTIME/./}
 	dmsetup suspend remap
 	took=$((${EPOCHREALTIME/./} - begun))
@@ -271,7 +271,7 @@ t_reset_costs_no_slots() {
 	slow_set main stop=1
 	vmio burst "$R" 3 "${ops[@]}" >out &
 	job=$!
-	eventually 5 slow_waits main 32
+	eventually 30 slow_waits main 32
 	slow_set main reset=1 stop=0
 	wait $job
 	[ "$(slow_get main failed)" -ge $((failed_before + 32)) ] || fail "not all have failed"
