@@ -4,8 +4,9 @@
 #
 #   make check-udev [KVER=...] [TESTS=...]   udev's rules, in a virtual machine with udevd
 #   make check-boot [SYSTEM=...] [CASES=...]  Debian booted from a root that lives on a pair
+#   make check-libblkid                      libblkid with the probe in packaging/libblkid: builds it
 
-.PHONY: check-udev check-boot
+.PHONY: check-udev check-boot check-libblkid
 check-udev:
 	@lab/setup -q build vm $(or $(KVER),uml)
 	@tests/boot/run $(or $(KVER),uml) $(TESTS)
@@ -13,3 +14,6 @@ check-udev:
 check-boot:
 	@lab/setup -q build vm packages uml
 	@tests/boot/boot $(or $(SYSTEM),bookworm) $(CASES)
+
+check-libblkid: tool
+	@packaging/libblkid/check

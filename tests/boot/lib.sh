@@ -6,6 +6,8 @@
 
 M=/dev/mapper
 fail() { echo "$*" >&2; return 1; }
+# A "!" before a command keeps "set -e" from seeing that it should have failed.
+not() { ! "$@"; }
 same() { [ "$1" = "$2" ] || fail "$3: expected '$1', found '$2'"; }
 
 # disk NAME MIB [FILE]: /dev/mapper/NAME appears, as a disk would; its identity is dm:DISK-NAME

@@ -73,8 +73,8 @@ t_given_up() {
 	dmremap create pair $A $B --yes --label pair
 	dmremap close pair
 	udevadm settle
-	! mkfs.ext4 -q -F $B
-	! dmremap forget pair --yes 2>/run/said
+	not mkfs.ext4 -q -F $B
+	not dmremap forget pair --yes 2>/run/said
 	grep -q "the spare of 'pair' is here, on $B" /run/said
 	dmremap forget pair --erase-spare --yes
 	udevadm settle

@@ -35,11 +35,11 @@ put_swap() { mkswap -q -U $U $A; }
 take_swap() { swapon UUID=$U || swapon $1; }
 drop_swap() { swapoff -a; }
 
-put_btrfs() { mkfs.btrfs -q -U $U $A; }
+put_btrfs() { modprobe btrfs; mkfs.btrfs -q -U $U $A; }
 take_btrfs() { btrfs device scan; btrfs device scan $1; mount UUID=$U /mnt || mount $1 /mnt; }
 drop_btrfs() { umount /mnt; }
 
-put_luks() { echo secret | cryptsetup luksFormat -q --uuid $U --pbkdf pbkdf2 --pbkdf-force-iterations 1000 $A -; }
+put_luks() { modprobe -a dm-crypt aes xts sha256 2>/dev/null; echo secret | cryptsetup luksFormat -q --uuid $U --pbkdf pbkdf2 --pbkdf-force-iterations 1000 $A -; }
 take_luks() { echo secret | cryptsetup open UUID=$U plain - || echo secret | cryptsetup open $1 plain -; }
 drop_luks() { cryptsetup close plain; }
 
@@ -64,7 +64,7 @@ attempt() {
 	[ $4 != pair ] || taken $P || cell="no, nor the pair"
 	drop_$1 >>/run/take.log 2>&1 || true
 	udevadm settle
-	! taken $3
+	not taken $3
 	line+=" $2: $cell;"
 	case $4:$cell in no:no | pair:no | yes:YES) ;; *) bad+=" $2"; esac
 }
@@ -92,7 +92,7 @@ table_line() {
 	A=$NEW
 	plug $hostB
 	B=$NEW
-	! is_open pair
+	not is_open pair
 	attempt $1 "not opened" $A no
 	rm /etc/dmremaptab
 	unplug $A

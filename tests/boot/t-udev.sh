@@ -33,7 +33,7 @@ t_main_is_hidden() {
 	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" type
 	same 0 "$(prop $M/m SYSTEMD_READY)" SYSTEMD_READY
 	same 1 "$(prop $M/m DM_MULTIPATH_DEVICE_PATH)" DM_MULTIPATH_DEVICE_PATH
-	! grep -E 'ID_FS_(UUID|LABEL)' <<<"$all"
+	not grep -E 'ID_FS_(UUID|LABEL)' <<<"$all"
 	same "$M/m" "$(ls $M/m)" "the links that are not by content"
 	[[ $(links $M/m) = *by-id/dm-uuid-DISK-m* ]]
 	same "$(readlink -f $M/pair)" "$(readlink -f /dev/disk/by-label/data)" "by-label"
@@ -52,8 +52,8 @@ t_main_without_spare() {
 	rm -f /run/dmremap/closed-*
 	disk m 64
 	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" type
-	! mount LABEL=data /mnt
-	! mount $M/m /mnt
+	not mount LABEL=data /mnt
+	not mount $M/m /mnt
 	disk s 16
 	eventually is_open pair
 	mount LABEL=data /mnt
@@ -69,7 +69,7 @@ t_table_names_main() {
 	mkfs.ext4 -q -L data /dev/shm/m.img
 	disk m 64
 	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" type
-	! mount LABEL=data /mnt
+	not mount LABEL=data /mnt
 	[ -z "$(prop $M/other ID_FS_TYPE)" ]
 }
 
@@ -84,7 +84,7 @@ t_arrivals() {
 		# shellcheck disable=SC2086
 		set -- $order
 		disk "$1" 64
-		! is_open pair
+		not is_open pair
 		disk "$2" 16
 		eventually is_open pair
 		dmremap close pair
@@ -106,7 +106,7 @@ t_closed_by_hand() {
 	dmremap close pair
 	again $M/s
 	again $M/m
-	! is_open pair
+	not is_open pair
 	dmremap assemble pair
 	is_open pair
 }
@@ -136,17 +136,17 @@ t_missing_is_said() {
 	dmremap close pair
 	gone s
 	rm -f /run/dmremap/closed-*
-	! dmremap assemble --wait 1 pair 2>/run/said
+	not dmremap assemble --wait 1 pair 2>/run/said
 	cat /run/said
 	same 1 "$(wc -l </run/said)" "lines"
 	grep -q "'pair' was not opened after 1 s: its spare (UUID=.*, last seen as [^)]*) is missing; its main device .* (dm:DISK-m) is here and is kept from use.*dmremap forget pair" /run/said
 	gone m
-	! dmremap assemble --wait 1 pair 2>/run/said
+	not dmremap assemble --wait 1 pair 2>/run/said
 	grep -q "both its main device (dm:DISK-m) and its spare (UUID=.*) are missing" /run/said
 	disk s 16
-	! dmremap assemble --wait 1 pair 2>/run/said
+	not dmremap assemble --wait 1 pair 2>/run/said
 	grep -q "its main device (dm:DISK-m) is missing; its spare .* is here" /run/said
-	! dmremap assemble --wait 1 nobody 2>/run/said
+	not dmremap assemble --wait 1 nobody 2>/run/said
 	grep -q "no spare is known by this name" /run/said
 	dmremap assemble --wait 60 pair &
 	disk m 64
@@ -158,13 +158,13 @@ t_forget() {
 	adopted ext4
 	dmremap close pair
 	gone s
-	! mount $M/m /mnt
+	not mount $M/m /mnt
 	dmremap forget pair --yes
 	udevadm settle
 	same ext4 "$(prop $M/m ID_FS_TYPE)" type
 	mount LABEL=data /mnt
 	umount /mnt
-	! dmremap forget pair --yes 2>/run/said
+	not dmremap forget pair --yes 2>/run/said
 	grep -q "no pair 'pair' is known" /run/said
 }
 
@@ -178,7 +178,7 @@ t_detach() {
 	udevadm settle
 	same ext4 "$(prop $M/m ID_FS_TYPE)" "type of main"
 	[ -z "$(prop $M/s ID_FS_TYPE)" ]
-	! grep . /var/lib/dmremap/known
+	not grep . /var/lib/dmremap/known
 	same "" "$(dmsetup ls | grep guard || true)" "guards"
 	mount LABEL=data /mnt
 	same "$M/m" "$(findmnt -no SOURCE /mnt)" "what is mounted"
@@ -198,7 +198,7 @@ t_detach_to() {
 	mount LABEL=data /mnt
 	same "$M/n" "$(findmnt -no SOURCE /mnt)" "what is mounted"
 	umount /mnt
-	! mount $M/m /mnt
+	not mount $M/m /mnt
 	gone n
 	[ ! -e /dev/disk/by-label/data ]
 	dmremap forget pair --yes
@@ -217,12 +217,12 @@ t_overwritten() {
 	rm -f /run/dmremap/closed-*
 	again $M/s
 	again $M/m
-	! is_open pair
+	not is_open pair
 	same swap "$(prop $M/s ID_FS_TYPE)" "type of what was the spare"
 	swapon LABEL=other
 	swapoff -a
-	! mount $M/m /mnt
-	! dmremap assemble 2>/run/said
+	not mount $M/m /mnt
+	not dmremap assemble 2>/run/said
 	grep -q "its first block was overwritten, the device holds swap signature labelled 'other' now; .*dmremap repair" /run/said
 	swapon LABEL=other
 	swapoff -a
@@ -253,8 +253,8 @@ t_partitions() {
 	dmremap create pair $A $B --yes --label pair
 	dmremap close pair
 	udevadm settle
-	! mount LABEL=first /mnt
-	! mount "${A}1" /mnt
+	not mount LABEL=first /mnt
+	not mount "${A}1" /mnt
 	same dm_remap_main "$(prop "${A}1" ID_FS_TYPE)" "type of the partition"
 	unplug $A
 	rm -f /run/dmremap/closed-*
@@ -266,7 +266,7 @@ t_partitions() {
 	mount LABEL=first /mnt
 	same "$M/pair-part1" "$(findmnt -no SOURCE /mnt)" "what is mounted"
 	umount /mnt
-	! mount "${NEW}1" /mnt
+	not mount "${NEW}1" /mnt
 }
 
 # A copy of the spare does not keep udev busy for ever.

@@ -99,6 +99,7 @@ t_taken_by_force() {
 	layered ill /dev/main w:1000-1511 w:20000-20511
 	for how in "remove --force" "wipe_table" "wipe_table --noflush" "remove --deferred"; do
 		remap /dev/mapper/ill /dev/spare
+		rm -f model
 		vmio fill "$R" 0 24000 1
 		vmio storm "$R" 0 24000 6 60 model errors >storm.out &
 		storm=$!
