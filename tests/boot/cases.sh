@@ -13,9 +13,9 @@ case $system in
 esac
 # Who arrives late matters to the initramfs: without systemd this takes a third of the time.
 # How long it waits is in the table, but for dracut.
-late=init=/usr/sbin/guest-up never=''
+late=init=/usr/sbin/guest-up never=init=/usr/sbin/guest-up
 case $system in
-*-dracut) late+=' rd.retry=300 systemd.show_status=1' never='rd.retry=30 systemd.show_status=1' ;;
+*-dracut) late+=' rd.retry=300 systemd.show_status=1' never+=' rd.retry=30 systemd.show_status=1' ;;
 esac
 shell='\(initramfs\)|emergency mode|Entering emergency|dracut:/#'
 mounted='EXT4-fs .*mounted|boot-test: up'
