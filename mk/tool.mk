@@ -85,7 +85,7 @@ install: install-tool
 LIST_OBJ := $(patsubst src/%.c,$(TOOL)/asan/%.o,$(wildcard src/tool/lists/*.c))
 
 # The parsers and what they need, apart from all that touches a device.
-TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,face/say.o face/progress.o \
+TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,face/say.o face/text.o face/progress.o \
 		devices/kstat.o devices/targets.o draw/picture.o) $(LIST_OBJ) $(TOOL)/asan/user/kernel-shim.o
 
 $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
@@ -103,7 +103,7 @@ FAKE_WRAP := $(foreach f,dm_ready remap_list remap_get remap_message disk_learn 
 $(TOOL)/dmremap.fake: tests/tool/fake-dm.c $(TOOL_ASAN_OBJ)
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) $(FAKE_WRAP) -o $@ $^ $(TOOL_LIBS)
 
-$(TOOL)/killer.so: tests/tool/killer.c
+$(TOOL)/killer.so $(TOOL)/flush.so: $(TOOL)/%.so: tests/tool/%.c
 	@mkdir -p $(@D)
 	$(CC) -Wall -Wextra -Werror -O1 -shared -fPIC -o $@ $< -ldl
 

@@ -2,8 +2,8 @@
 /*
  * A stand-in for the kernel: lets the tool show a device that is described in
  * the file $FAKE_DM, to see what a person sees without a virtual machine. Its
- * first line is "NAME SECTORS", then comes the answer to "status", then that to
- * "list". Linked with --wrap.
+ * first line is "NAME SECTORS [MAIN]", then comes the answer to "status", then that
+ * to "list". Linked with --wrap.
  */
 #include "devices/disk.h"
 #include "devices/dm.h"
@@ -36,10 +36,11 @@ static int load(struct remap *r)
 	if (!n)
 		return RC_FAILED;
 	memset(r, 0, sizeof(*r));
-	if (sscanf(state, "%127s %llu", r->name, &sectors) != 2)
+	strscpy(r->main_path, "/dev/sdb", sizeof(r->main_path));
+	if (sscanf(state, "%127[^ ] %llu%*1[ ]%200[^\n]", r->name, &sectors,
+		   r->main_path) < 2)
 		return fail(RC_FAILED, "%s: no name", path);
 	r->sectors = sectors;
-	strscpy(r->main_path, "/dev/sdb", sizeof(r->main_path));
 	strscpy(r->spare_path, "/dev/sdc1", sizeof(r->spare_path));
 	return RC_OK;
 }

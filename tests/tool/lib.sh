@@ -4,7 +4,7 @@
 # tests/tool/lib.sh: what the tests of dmremap have in common.
 
 top=$(cd "$here/../.." && pwd -P)
-export T=/run/test DMREMAP_STATE=/run/test-state ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$here/lsan
+export T=/run/test DMREMAP_STATE=/run/test-state DMREMAP_RUN=/run/test-run ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$here/lsan
 D=/run/dmremap${DM_REMAP_ASAN:+.asan}
 M=/dev/mapper
 
@@ -146,6 +146,6 @@ take_away() {
 	done
 	losetup -D
 	rmdir /sys/kernel/config/nullb/*/ /sys/kernel/config/slow-disk/*/ 2>/dev/null
-	rm -rf /run/test /run/test-state /dev/shm/*
+	rm -rf /run/test /run/test-state /run/test-run /dev/shm/*
 	[ "$(dmsetup ls)" = "No devices found" ]
 }

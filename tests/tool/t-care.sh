@@ -378,6 +378,46 @@ t_fill() {
 	cmp $M/lab want
 }
 
+# A flush that fails has lost what was filled: it is told, and all of it is written again.
+t_fill_flush_fails() {
+	local n s want
+	pair
+	random $M/lab
+	cp "$(img main)" rescue.img
+	want=$(dsum $M/lab)
+	printf '# Mapfile. Created by GNU ddrescue\n0x0 + 1\n0x0 0x4000000 +\n' >map
+	for ((n = 1; n < 10; n++)); do
+		dmremap lab hurt --at 8000+80,16001+2 --kind read,write >/dev/null
+		dmremap scrub lab >/dev/null || [ $? = 6 ]
+		[ "$(value known_bad)" = 10 ]
+		s=0
+		FLUSH_FAILS_AT=$n FLUSH_LOG=$T/flushes LD_PRELOAD=$top/build/tool/flush.so /run/dmremap import lab map --fill rescue.img >out 2>err || s=$?
+		cat out err flushes
+		grep -q repeated=0 flushes
+		[ $s = 0 ] && [ "$(dsum $M/lab)" = "$want" ]
+		grep -q failed=1 flushes || break
+		grep 'a flush failed' err
+		dmremap lab heal >/dev/null
+		dmremap release lab --all >/dev/null
+		dmremap retest lab --all >/dev/null
+		[ "$(value remappings)" = 0 ]
+	done
+	[ $n -gt 1 ]
+	# Each time: no success.
+	dmremap lab heal >/dev/null
+	dmremap release lab --all >/dev/null
+	dmremap lab hurt --at 8000+80 --kind read,write >/dev/null
+	dmremap scrub lab >/dev/null || [ $? = 6 ]
+	cat >never.c <<'C'
+#include <errno.h>
+int fdatasync(int fd) { (void)fd; errno = EIO; return -1; }
+C
+	gcc -shared -fPIC -o never.so never.c
+	s=0
+	LD_PRELOAD=$T/never.so /run/dmremap import lab map --fill rescue.img >out 2>err || s=$?
+	[ $s = 3 ] && grep 'may be lost' err
+}
+
 # A partition, LVM or dm-crypt between the file system and us.
 t_whose_and_find_file() {
 	local s path mnt=$T/mnt

@@ -98,7 +98,10 @@ t_watch() {
 	pair
 	dmremap evacuate lab 800+80 >/dev/null
 	refused 1 'needs a terminal' dmremap watch lab
-	(sleep 4; printf q) | TERM=xterm-256color timeout 60 script -qec "stty rows 40 cols 100; $D watch lab --interval 1" out >/dev/null
+	(
+		until grep -aqs 'q: quit' out; do read -rt 0.2 _ <><(:) || true; done
+		printf q
+	) | TERM=xterm-256color script -qefc "stty rows 40 cols 100; $D watch lab --interval 1" out >/dev/null
 	grep -aq 'on the spare 10' out
 	grep -aq 'new bad blocks: ' out
 }
@@ -133,9 +136,32 @@ Bcc: everybody"
 	refused 2 'cannot run /usr/sbin/sendmail' dmremap monitor --once --mail root
 }
 
+# start_monitor OPTION...: $monitor is its process; begun when it has looked at lab
+start_monitor() {
+	exec 5< <(exec "$D" monitor --test "$@" 2>&1)
+	monitor=$!
+	until_told 'Test lab: \|Attention lab: \|Critical lab: '
+}
+# until_told PATTERN: reads on until a line begins with it; all lines are in told
+until_told() {
+	local line
+	while read -r line <&5; do
+		echo "$line" >>told
+		! grep -q "^\($1\)" <<<"$line" || return 0
+	done
+	return 1
+}
+end_monitor() {
+	kill -TERM $monitor
+	cat <&5 >>told
+	exec 5<&-
+	ended 0 $monitor
+}
+read_block() { dd if=$M/lab of=/dev/null bs=4k skip=$1 count=1 iflag=direct status=none 2>/dev/null || true; }
+
 # One burst is one mail; a hook that hangs is ended; what should be open and is not; reminders.
 t_monitor_burst() {
-	local pid
+	local at
 	pair
 	cat >/usr/sbin/sendmail <<'SH'
 #!/bin/sh
@@ -148,33 +174,39 @@ sleep 1000
 SH
 	chmod +x /usr/sbin/sendmail hook
 	dmremap lab hurt --at 800+80 --kind read,write >/dev/null
-	"$D" monitor --interval 300 --mail root >told 2>&1 &
-	pid=$!
+	# What comes within an hour is one burst.
+	start_monitor --interval 3600 --mail root --collect 3600
 	for at in 100 101 102; do
-		dd if=$M/lab of=/dev/null bs=4k skip=$at count=1 iflag=direct status=none 2>/dev/null || true
+		read_block $at
+		until_told "KnownBad lab: $((at - 99)) "
 	done
-	for _ in $(seq 60); do ! grep -q '^KnownBad lab: 3' told || break; sleep 0.5; done
-	kill -TERM $pid
-	ended 0 $pid
+	[ ! -e mail ]
+	end_monitor
 	# At the end it goes at once: one mail with all of it.
 	[ "$(grep -c ==== mail)" = 1 ]
 	[ "$(grep -c '^To:' mail)" = 1 ]
-	grep -q '^KnownBad lab: 3 blocks' mail
+	for at in 1 2 3; do grep -q "^KnownBad lab: $at blocks" mail; done
 	grep -q '^Attention lab: ' mail
-	grep -q '^Subject: dm-remap: .* and [1-9][0-9]* more$' mail
+	grep -q '^Subject: dm-remap: Test on .* (lab) and [1-9][0-9]* more$' mail
+	# When nothing comes any more, it goes by itself.
+	rm mail told
+	start_monitor --interval 3600 --mail root --collect 1
+	until [ -e mail ] && grep -q ==== mail; do kill -0 $monitor; done
+	end_monitor
+	[ "$(grep -c ==== mail)" = 1 ]
 	# What is not fine is told again.
-	"$D" monitor --interval 1 --remind 2s >told 2>&1 &
-	pid=$!
-	for _ in $(seq 60); do [ "$(grep -c '^Reminder lab: still: 3 blocks are known bad' told)" -lt 2 ] || break; sleep 0.5; done
-	kill -TERM $pid
-	ended 0 $pid
-	[ "$(grep -c '^Reminder lab: still' told)" -ge 2 ]
+	rm told
+	start_monitor --interval 1 --remind 2s
+	until_told 'Reminder lab: still: 3 blocks are known bad'
+	until_told 'Reminder lab: still: 3 blocks are known bad'
+	end_monitor
 	[ "$(grep -c '^Attention lab' told)" = 1 ]
 	refused 1 'not a time' dmremap monitor --once --remind 2x
 	expect 0 'was killed after 1 s' dmremap monitor --once --hook "$T/hook" --hook-timeout 1
 	[ "$(cat hooked)" = Attention ]
 	! pgrep -f 'sleep 1000' >/dev/null
 	refused 1 'hook-timeout' dmremap monitor --hook-timeout 0 --once
+	refused 1 'collect' dmremap monitor --collect 0 --once
 	expect 0 'Missing tank: the device is not open' dmremap monitor --once lab tank
 	dmremap close lab
 	expect 0 'NotOpen .*dmremap assemble' dmremap monitor --once
@@ -214,30 +246,67 @@ PY
 	rm -r /run/systemd/journal /dev/log
 }
 
+# A device that should be open and is closed under the monitor's eyes, and comes back.
+t_monitor_missing() {
+	pair
+	start_monitor --interval 3600 lab
+	dmremap close lab
+	until_told 'Missing lab: the device is not open'
+	dmremap open lab $M/lab-spare >/dev/null
+	until_told 'Back lab: '
+	end_monitor
+	[ "$(wc -l <told)" = 3 ]
+}
+
+# Any number of devices.
+t_monitor_many() {
+	local i
+	lab
+	for i in $(seq 40); do
+		dmsetup create m$i --uuid DMREMAP-TEST-m$i --table "0 2048 linear $M/lab-main $((i * 2048))"
+		dmsetup create s$i --uuid DMREMAP-TEST-s$i --table "0 512 linear $M/lab-spare $((i * 512))"
+		dmsetup create d$i --uuid DMREMAP-$i --table "0 2048 dm-remap $M/m$i $M/s$i 0"
+	done
+	exec 5< <(exec "$D" monitor --test --interval 3600 2>&1)
+	monitor=$!
+	until_told 'Test d40: '
+	[ "$(grep -c '^Test ' told)" -ge 1 ]
+	dmsetup remove d17
+	until_told 'Closed d17: '
+	end_monitor
+	[ "$(grep -c '^Test d' told)" = 40 ] && [ "$(grep -c '^Closed' told)" = 1 ]
+}
+
 t_monitor() {
 	pair
+	mkfifo events
+	exec 6<>events
 	cat >hook <<'SH'
 #!/bin/sh
-printf '%s|%s|%s\n' "$1" "$2" "$3" >>/run/test/events
+printf '%s|%s|%s\n' "$1" "$2" "$3" >/run/test/events
 SH
 	chmod +x hook
+	# until_hooked PATTERN: the hook was called so
+	until_hooked() {
+		local line
+		while read -r line <&6; do
+			[[ $line != $1 ]] || return 0
+		done
+	}
 	refused 1 'full path' dmremap monitor --hook hook
 	expect 0 'Test lab' dmremap monitor --once --test --hook "$T/hook"
-	grep -q '^Test|lab|' events
-	"$D" monitor --interval 300 --hook "$T/hook" >/dev/null &
-	local pid=$!
-	sleep 2
+	until_hooked 'Test|lab|*'
+	start_monitor --interval 3600 --hook "$T/hook"
 	dmremap lab hurt --at 800+80 --kind read,write >/dev/null
-	dd if=$M/lab of=/dev/null bs=4k skip=100 count=1 iflag=direct status=none 2>/dev/null || true
-	for _ in $(seq 30); do ! grep -q '^KnownBad|lab|1 blocks' events || break; sleep 1; done
-	grep -q '^KnownBad|lab|1 blocks' events
-	grep -q '^Attention|lab|' events
+	read_block 100
+	until_hooked 'KnownBad|lab|1 blocks*'
+	until_hooked 'Attention|lab|*'
 	random $M/lab 2
-	for _ in $(seq 30); do ! grep -q '^NewRemaps|lab|10 blocks' events || break; sleep 1; done
-	grep -q '^NewRemaps|lab|' events
+	until_hooked 'NewRemaps|lab|10 blocks*'
 	dmremap close lab
-	kill -TERM $pid
-	wait $pid
+	until_hooked 'Closed|lab|*'
+	end_monitor
+	exec 6>&-
 }
 
 # A block of which a retry saved some sectors is not fine: the rest is known bad.
@@ -261,6 +330,42 @@ t_in_part() {
 	dd if="$(img main)" bs=512 skip=16000 count=8 status=none | cmp - <(dd if=$M/lab bs=512 skip=16000 count=8 iflag=direct status=none)
 }
 
+# Names that nobody should give: a disk that is called so, and a file system's label.
+t_hostile_names() {
+	local evil=$'d\e[31m\a\x9by' c
+	lab
+	dmsetup --manglename none create "$evil" --uuid DMREMAP-TEST-evil --table "0 131072 linear $M/lab-main 0"
+	[ -b "$M/$evil" ] || ln -s "$(readlink -f /dev/dm-*/ 2>/dev/null | tail -n 1)" "$M/$evil"
+	dmremap lab create new --ram --size 16M --bad 0 --spare-size 1M >/dev/null
+	mkfs.ext4 -q -F -L $'l\e[5m\a' $M/new-main
+	clean() {
+		"$D" "$@" >out 2>err </dev/null || true
+		[ -s out ] || [ -s err ]
+		! LC_ALL=C grep -q '[[:cntrl:]]' out err || { cat -v out err; return 1; }
+	}
+	clean create lab "$M/$evil" $M/lab-spare --dry-run
+	dmremap create lab "$M/$evil" $M/lab-spare --yes >/dev/null
+	dmremap evacuate lab 800+80 >/dev/null
+	for c in status list scan map 'find lab 800' 'find lab 0' 'whose lab --all' 'export lab' 'scrub lab 0+8' 'evacuate lab 0+8' \
+		 'release lab --all' 'retest lab --all' 'grow lab --dry-run' "replace lab $M/new-main" "replace lab $M/new-main --yes" \
+		 "replace lab $M/new-main --dry-run" 'detach lab --dry-run' "detach lab --to $M/new-main --yes" 'detach lab' "advise $M/lab-main" \
+		 "inspect $M/lab-spare" "check $M/lab-spare" 'monitor --once --test' 'close lab --dry-run' 'breaker lab' 'accept lab' \
+		 'status --nagios' 'status --prometheus' 'breaker lab close' 'list lab'; do
+		[ "$c" != list ] && [ "$c" != map ] || c+=" lab"
+		# shellcheck disable=SC2086
+		clean $c
+	done
+	for c in advise inspect check dump probe; do clean $c "$M/$evil"; done
+	script -qec "$D replace lab $M/new-main" screen <<<no >/dev/null || true
+	grep -aq "labelled 'l\\\\033\[5m\\\\007'" screen
+	! LC_ALL=C grep -aq $'\e\|\a' screen
+	dmremap close lab
+	clean assemble --dry-run
+	clean open lab "$M/$evil" $M/new-main
+	clean assemble nobody "$evil"
+	clean assemble
+}
+
 # All that is printed with --json keeps to the schema: those that need a kernel.
 t_json() {
 	valid() { dmremap "${@:2}" --json >out || [ $? = "$1" ]; python3 "$here/schema.py" "$2" <out || { cat out; return 1; }; }
@@ -271,6 +376,12 @@ t_json() {
 	random $'mnt/a\xff' 1
 	sync
 	dmremap lab hurt --at 90000+8 --kind read,write >/dev/null
+	valid 0 map lab
+	valid 0 export lab
+	jsonl() { while read -r line; do python3 "$here/schema.py" monitor <<<"$line" || { echo "$line"; return 1; }; done <out; }
+	dmremap monitor --once --test --json lab tank >out
+	[ "$(wc -l <out)" = 2 ]
+	jsonl
 	valid 6 scrub lab
 	valid 6 evacuate lab 90000+16
 	valid 6 retest lab --all
@@ -294,6 +405,21 @@ t_json() {
 	valid 0 inspect $M/lab-spare
 	valid 0 check $M/lab-spare
 	valid 0 scan
+	valid 2 assemble lab nobody
+	[ "$(jq -c '[.[].result]' out)" = '["opened","not-found"]' ]
+	jq -e '.[1].why | test("nobody")' out
+	valid 0 assemble
+	[ "$(jq -c '[.[].result]' out)" = '["was-open"]' ]
+	dmremap lab create new --ram --size 70M --bad 0 --spare-size 16M >/dev/null
+	valid 0 replace lab $M/new-spare --size 4M --yes
+	valid 0 grow lab --size 8M --yes
+	[ "$(jq .spare_length out)" = 16384 ]
+	valid 6 release lab --all
+	valid 0 detach lab --to $M/new-main --yes --allow-unreadable
+	jq -e '.closed and .missing_sectors == 8 and .spare_kept == false' out
+	[ -s "$(jq -r .map out)" ] && [ -s "$(jq -r .owners out)" ]
+	dmremap create lab $M/new-main $M/lab-spare --yes --force --label lab >/dev/null
+	valid 0 detach lab --yes
 }
 
 # --debug shows what is sent to the kernel; a refusal says what the module logged.

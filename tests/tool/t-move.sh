@@ -202,6 +202,108 @@ killed() {
 	return $s
 }
 
+# flush_fails N COMMAND...: its Nth flush fails, and loses what it was for. The status is
+# the command's; no flush is asked for twice; "failed" if N flushes were made at all.
+flush_fails() {
+	local n=$1 s=0
+	shift
+	FLUSH_FAILS_AT=$n FLUSH_LOG=$T/flushes LD_PRELOAD=$top/build/tool/flush.so /run/dmremap "$@" >out 2>err </dev/null || s=$?
+	grep -q 'repeated=0' flushes || { echo "flush $n was repeated: $*" >&2; return 99; }
+	failed=
+	! grep -q 'failed=1' flushes || failed=yes
+	return $s
+}
+
+# At each flush: an error that is told, and the old spare; or the new one with all data.
+t_replace_flush_fails() {
+	local n s want failed old=0
+	dmremap lab create lab --ram --size 4M --spare-size 2M --bad 0 >/dev/null
+	dmremap lab create new --ram --size 2M --bad 0 --spare-size 1M >/dev/null
+	dmremap create lab $M/lab-main $M/lab-spare --yes --label lab >/dev/null
+	dmremap evacuate lab 0+2400 >/dev/null
+	random $M/lab 4
+	# What is on the spare is nowhere else.
+	dd if=/dev/zero of=$M/lab-main bs=4k count=300 conv=notrunc oflag=direct status=none
+	want=$(dsum $M/lab)
+	for ((n = 1; n < 100; n++)); do
+		s=0
+		flush_fails $n replace lab $M/new-main --yes --force || s=$?
+		[ "$(dsum $M/lab)" = "$want" ]
+		[ "$(dmsetup info -c --noheadings -o suspended lab)" = Active ]
+		[ -n "$failed" ] || break
+		if [ $s = 0 ]; then
+			# After the switch: only the old one could not be blanked, which is told.
+			grep 'old spare' err
+			[ "$(dmremap status --json | jq -r '.[0].spare')" = $M/new-main ]
+			dmremap replace lab $M/lab-spare --yes --force >/dev/null
+			continue
+		fi
+		old=$((old + 1))
+		[ $s = 3 ] && [ ! -s out ]
+		grep "goes on with \(the old\|its\) spare\|lab is unchanged" err
+		[ "$(value mode)" = rw ]
+		[ "$(dmremap status --json | jq -r '.[0].spare')" = $M/lab-spare ]
+		# And what was begun is not taken for it.
+		power_cut
+		expect 0 "spare $M/lab-spare" dmremap assemble
+		[ "$(dsum $M/lab)" = "$want" ]
+	done
+	echo "$n flushes, $old times the old spare"
+	[ $s = 0 ] && [ $old -ge 5 ] && [ "$(value lost_sectors)" = 0 ]
+}
+
+# The new spare cannot be blanked either: the old one is in use all the same, and nothing else is said.
+t_replace_new_spare_dies() {
+	local n want
+	dmremap lab create lab --ram --size 4M --spare-size 2M --bad 0 >/dev/null
+	dmremap lab create new --ram --size 2M --bad 0 --spare-size 1M >/dev/null
+	dmremap create lab $M/lab-main $M/lab-spare --yes --label lab >/dev/null
+	dmremap evacuate lab 0+2400 >/dev/null
+	random $M/lab 4
+	want=$(dsum $M/lab)
+	# Blank now; from the moment of the switch on, nothing can be written to it.
+	cat >dies.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/dm-ioctl.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+static int dead;
+int ioctl(int fd, unsigned long r, ...)
+{
+	int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
+	va_list ap;
+	va_start(ap, r);
+	void *arg = va_arg(ap, void *);
+	va_end(ap);
+	if (r == DM_DEV_SUSPEND)
+		dead = 1;
+	return real(fd, r, arg);
+}
+ssize_t pwrite64(int fd, const void *b, size_t n, off64_t at)
+{
+	ssize_t (*real)(int, const void *, size_t, off64_t) = dlsym(RTLD_NEXT, "pwrite64");
+	if (dead) {
+		errno = EIO;
+		return -1;
+	}
+	return real(fd, b, n, at);
+}
+C
+	gcc -shared -fPIC -o dies.so dies.c -ldl
+	n=0
+	LD_PRELOAD=$T/dies.so /run/dmremap replace lab $M/new-main --yes >out 2>err || n=$?
+	cat err
+	[ $n = 3 ]
+	grep "goes on with the old spare. What was begun on $M/new-main cannot be removed" err
+	grep 'brought back' err && return 1
+	[ "$(dsum $M/lab)" = "$want" ]
+	[ "$(dmsetup info -c --noheadings -o suspended lab)" = Active ]
+	[ "$(dmremap status --json | jq -r '.[0].spare')" = $M/lab-spare ]
+}
+
 # As after a power cut: nothing but what is on the disks counts.
 power_cut() {
 	dmsetup info -c --noheadings -o name | grep -qx lab || return 0

@@ -247,3 +247,44 @@ t_archive() {
 same_kept() {
 	[ "$(kept "$2")" = "$1" ] || { dmremap restore --list; echo "not $1 dumps $2" >&2; return 1; }
 }
+
+# What repair and restore could not make durable is told, and is never taken for a spare that is whole.
+t_flush_fails() {
+	local n s dump failed
+	pair
+	dmremap evacuate lab 800+800 >/dev/null
+	dmremap close lab
+	dd if=$M/lab-spare of=whole bs=1M iflag=direct status=none
+	dmremap dump whole --output dump
+	# One copy of each: there is something to do.
+	cp whole hurt
+	dd if=/dev/zero of=hurt bs=4k seek=4095 count=1 conv=notrunc status=none
+	dd if=/dev/zero of=hurt bs=4k seek=1 count=1 conv=notrunc status=none
+	expect 1 repairable dmremap check hurt
+	for ((n = 1; n < 60; n++)); do
+		cp hurt image
+		s=0
+		FLUSH_FAILS_AT=$n FLUSH_LOG=$T/flushes LD_PRELOAD=$top/build/tool/flush.so /run/dmremap repair image >out 2>err || s=$?
+		grep -q repeated=0 flushes
+		grep -q failed=1 flushes || break
+		# What was lost was written again, or it is an error.
+		if [ $s = 0 ]; then
+			expect 0 whole dmremap check image
+		else
+			[ $s = 3 ] && [ ! -s out ] && grep 'not everything could be written' err
+		fi
+		dmremap dump image | cmp - dump
+	done
+	[ $n -gt 3 ] && [ $s = 0 ]
+	for ((n = 1; n < 60; n++)); do
+		cp hurt image
+		s=0
+		FLUSH_FAILS_AT=$n FLUSH_LOG=$T/flushes LD_PRELOAD=$top/build/tool/flush.so /run/dmremap restore image dump --yes --force >out 2>err || s=$?
+		grep -q repeated=0 flushes
+		grep -q failed=1 flushes || break
+		[ $s = 3 ] && [ ! -s out ] && grep 'cannot be written to' err
+		expect 2 'no spare area' dmremap inspect image
+	done
+	[ $n -gt 3 ] && [ $s = 0 ]
+	dmremap dump image | cmp - dump
+}

@@ -505,6 +505,82 @@ static void targets(void **state)
 	assert_false(target_map(&m, "raid", "raid1 2 data_offset 8 1 - 8:1"));
 }
 
+static const char *reason_of(const char *dev, const char *const *log)
+{
+	static struct reason r;
+	char record[500];
+
+	memset(&r, 0, sizeof(r));
+	strcpy(r.dev, dev);
+	for (; *log; log++) {
+		strcpy(record, *log);
+		reason_take(&r, record);
+	}
+	return r.text;
+}
+
+/* The line that says why, in what order and among what others it may come. */
+static void log_lines(void **state)
+{
+#define WHY	"3,901,5,-;device-mapper: remap: 254:0: loop1: it has 122880 sectors, recorded are 131072\n"
+#define TABLE	"3,902,6,-;device-mapper: table: 254:0: dm-remap: the spare cannot be used, see the line before (-EINVAL)\n SUBSYSTEM=x\n"
+#define IOCTL	"3,903,7,-;device-mapper: ioctl: error adding target to table\n"
+#define INFO	"6,900,4,-;device-mapper: remap: 254:0: (loop0): superblock 2 was repaired\n"
+#define OTHER	"3,899,4,-;device-mapper: remap: 254:1: (loop7): the spare is full\n"
+#define NOISE	"2,904,8,-;EXT4-fs error (device dm-9): dm-remap: 254:0: not us\n"
+	static const char why[] = "loop1: it has 122880 sectors, recorded are 131072";
+
+	(void)state;
+#define REASON(dev, ...) \
+	reason_of(dev, (const char *const []){ __VA_ARGS__, NULL })
+	assert_string_equal(REASON("", WHY, TABLE, IOCTL), why);
+	assert_string_equal(REASON("", INFO, WHY, INFO, TABLE, NOISE), why);
+	assert_string_equal(REASON("254:0", INFO, WHY, OTHER, TABLE), why);
+	/* Of a device that does not exist any more, too. */
+	assert_string_equal(REASON("", WHY, TABLE, OTHER), why);
+	assert_string_equal(REASON("", OTHER, TABLE), "the spare cannot be used, see the line before (-EINVAL)");
+	assert_string_equal(REASON("", TABLE, IOCTL), "the spare cannot be used, see the line before (-EINVAL)");
+	/* Two of one gravity: what came of it. */
+	assert_string_equal(REASON("254:0", WHY, "3,9,9,-;device-mapper: remap: 254:0: that is the end"),
+			    "that is the end");
+	/* Without a device's number. */
+	assert_string_equal(REASON("254:0", "3,9,9,-;device-mapper: remap: grow wants <length in sectors>"),
+			    "grow wants <length in sectors>");
+	assert_string_equal(REASON("254:0", NOISE, IOCTL, OTHER, "nonsense", ""), "");
+#undef REASON
+#undef WHY
+#undef TABLE
+#undef IOCTL
+#undef INFO
+#undef OTHER
+#undef NOISE
+}
+
+/* As printf(), but what others gave is made harmless, and only that. */
+static void texts(void **state)
+{
+	char ours[200], theirs[200];
+
+	(void)state;
+#define SAME(...) do { \
+	assert_int_equal(text_into(ours, sizeof(ours), __VA_ARGS__), \
+			 snprintf(theirs, sizeof(theirs), __VA_ARGS__)); \
+	assert_string_equal(ours, theirs); \
+} while (0)
+	SAME("%s\n\t%d %u %5u|%-5u|%05u %x %c%%", "a b", -3, 7U, 8U, 9U, 10U, 0xabcU, 'x');
+	SAME("%llu %lld %14llu %ld %zu 0x%llx", 1ULL << 63, -5LL, 42ULL, -7L, (size_t)9, 255ULL);
+	SAME("%.1f %.3g %5.1f %.0f", 1.25, 1e-9, 2.0, 3.5);
+	SAME("[%10s][%-10s][%.3s][%10.2s][%.*s]", "abc", "abc", "abcdef", "xyz", 2, "qrst");
+	SAME("%s", "");
+#undef SAME
+	text_into(ours, sizeof(ours), "%s\n%.4s|%-8s|", "a\nb\033[m\177\\", "\a\a\a\a\a", "\r");
+	assert_string_equal(ours, "a\\012b\\033[m\\177\\\n\\007\\007\\007\\007|\\015    |");
+	assert_string_equal(plain("a\\b\nc"), "a\\\\b\\012c");
+	/* Cut, but the length of all of it. */
+	assert_int_equal(text_into(ours, 4, "%s", "\n\n"), 8);
+	assert_string_equal(ours, "\\01");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,6 +598,8 @@ int main(void)
 		cmocka_unit_test(cells),
 		cmocka_unit_test(density),
 		cmocka_unit_test(targets),
+		cmocka_unit_test(log_lines),
+		cmocka_unit_test(texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,10 +180,10 @@ static void say_drive(const struct advice *v)
 	const struct drive_health *h = &v->h;
 
 	if (h->known && health_sectors(h))
-		printf("  the drive reports %llu reallocated, %llu pending, %llu uncorrectable sectors, %llu media errors;\n  with 1 MiB around each of them, since bad sectors come in groups, that is %s\n",
-		       ULL(h->reallocated), ULL(h->pending),
-		       ULL(h->uncorrectable), ULL(h->media_errors),
-		       human_size(v->trouble));
+		print_text("  the drive reports %llu reallocated, %llu pending, %llu uncorrectable sectors, %llu media errors;\n  with 1 MiB around each of them, since bad sectors come in groups, that is %s\n",
+			   ULL(h->reallocated), ULL(h->pending),
+			   ULL(h->uncorrectable), ULL(h->media_errors),
+			   human_size(v->trouble));
 	else if (h->known && h->uncorrected_errors)
 		printf("  the drive names no bad sectors, but has passed on %llu errors that it could not correct\n",
 		       ULL(h->uncorrected_errors));
@@ -192,60 +192,60 @@ static void say_drive(const struct advice *v)
 	else
 		printf("  the drive's SMART data is not known\n");
 	if (h->says[0])
-		printf("  smartctl says: %s\n", h->says);
+		print_text("  smartctl says: %s\n", h->says);
 	if (v->trouble > v->size)
 		printf("  but more than a tenth of the disk is not worth it\n");
 	if (h->hours)
 		printf("  it has been running for %llu hours (%.1f years)\n",
 		       ULL(h->hours), h->hours / 8766.0);
 	if (v->a_day > 0) {
-		printf("  new bad sectors %s: %.3g a day; ", v->rate_from,
-		       v->a_day);
+		print_text("  new bad sectors %s: %.3g a day; ", v->rate_from,
+			   v->a_day);
 		if (full_at(v))
-			printf("at this rate, %s is full on %s\n", v->open ?
-			       "the spare" : "such a spare", date(full_at(v)));
+			print_text("at this rate, %s is full on %s\n", v->open ?
+				   "the spare" : "such a spare", date(full_at(v)));
 		else
-			printf("at this rate, %s lasts for more than ten years\n",
-			       v->open ? "the spare" : "such a spare");
+			print_text("at this rate, %s lasts for more than ten years\n",
+				   v->open ? "the spare" : "such a spare");
 	} else if (!v->a_day) {
-		printf("  no new bad sectors %s\n", v->rate_from);
+		print_text("  no new bad sectors %s\n", v->rate_from);
 	}
 }
 
 static void say_next(const struct advice *v)
 {
 	if (v->open)
-		printf("\nnext: it is the main device of '%s' already, whose spare has %llu of %llu slots free: 'dmremap status %s'%s\n",
-		       v->pair, ULL(v->k.slots_free), ULL(v->k.slots_total),
-		       v->pair, v->k.slots_total < v->size / 8 ?
-		       "; 'dmremap grow' or 'dmremap replace' make it larger" :
-		       "");
+		print_text("\nnext: it is the main device of '%s' already, whose spare has %llu of %llu slots free: 'dmremap status %s'%s\n",
+			   v->pair, ULL(v->k.slots_free), ULL(v->k.slots_total),
+			   v->pair, v->k.slots_total < v->size / 8 ?
+			   "; 'dmremap grow' or 'dmremap replace' make it larger" :
+			   "");
 	else if (v->pair[0])
-		printf("\nnext: it has a spare already ('%s', which is not open): 'dmremap scan', then 'dmremap open'\n",
-		       v->pair);
+		print_text("\nnext: it has a spare already ('%s', which is not open): 'dmremap scan', then 'dmremap open'\n",
+			   v->pair);
 	else
-		printf("\nnext: dmremap create NAME %s SPARE%s\n", v->d.path,
-		       device_in_use(&v->d) ?
-		       "   (the disk is in use now: unmount it first)" : "");
+		print_text("\nnext: dmremap create NAME %s SPARE%s\n", v->d.path,
+			   device_in_use(&v->d) ?
+			   "   (the disk is in use now: unmount it first)" : "");
 }
 
 static void as_text(const struct advice *v)
 {
 	u64 sectors = health_sectors(&v->h);
 
-	printf("%s\n", device_describe(&v->d));
-	printf("a spare of %s (%llu sectors), room for some %llu bad blocks\n\nbecause\n",
-	       human_size(v->size), ULL(v->size), ULL(v->size / 8));
-	printf("  a thousandth of the disk, from 64 MiB to 16 GiB, is %s\n",
-	       human_size(v->base));
+	print_text("%s\n", device_describe(&v->d));
+	print_text("a spare of %s (%llu sectors), room for some %llu bad blocks\n\nbecause\n",
+		   human_size(v->size), ULL(v->size), ULL(v->size / 8));
+	print_text("  a thousandth of the disk, from 64 MiB to 16 GiB, is %s\n",
+		   human_size(v->base));
 	say_drive(v);
 	if (v->h.percentage_used >= 100)
 		printf("\nWARNING: the drive has used up its rated life (%llu %%).\n",
 		       ULL(v->h.percentage_used));
 	if (v->h.failing || sectors > 10000)
-		printf("\nWARNING: %s Copy what matters now; dm-remap buys time, it does not heal a disk.\n",
-		       v->h.failing ? "the drive itself says that it is FAILING." :
-		       "the drive has very many bad sectors.");
+		print_text("\nWARNING: %s Copy what matters now; dm-remap buys time, it does not heal a disk.\n",
+			   v->h.failing ? "the drive itself says that it is FAILING." :
+			   "the drive has very many bad sectors.");
 	say_next(v);
 }
 

@@ -13,7 +13,7 @@ static int list_names(void)
 	int i, nr, r = remap_list(&list, &nr);
 
 	for (i = 0; !r && i < nr; i++)
-		puts(list[i].name);
+		print_text("%s\n", list[i].name);
 	free(list);
 	return r;
 }
@@ -124,7 +124,7 @@ static int act(struct args *a, enum verb verb)
 	int r;
 
 	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k) ?:
-	    blocks_lock(&m, &k, "act");
+	    blocks_lock(&m, &k, a->cmd->name);
 	if (r)
 		return r;
 	if (a->nr < 2 && !opt(a, "all") && !opt(a, "partial"))
@@ -187,16 +187,16 @@ static int breaker(struct args *a)
 		return print_json(o, stdout);
 	}
 	if (a->nr < 2) {
-		printf("%s\n", k.breaker);
+		print_text("%s\n", k.breaker);
 		return RC_OK;
 	}
 	if (strcmp(a->arg[1], "close"))
 		return fail(RC_USAGE, "breaker: what can be done with it is 'close'");
 	r = remap_message(m.name, NULL, false, "breaker close");
 	if (!r && !strcmp(k.breaker, "open"))
-		printf("%s: the breaker is closed again\n", m.name);
+		print_text("%s: the breaker is closed again\n", m.name);
 	else if (!r)
-		printf("%s: the breaker was closed already\n", m.name);
+		print_text("%s: the breaker was closed already\n", m.name);
 	return r;
 }
 
@@ -209,8 +209,8 @@ static int accept(struct args *a)
 		blocks_status(m.name, &k);
 
 	if (!r)
-		printf("%s: the main device answers; %s\n", m.name,
-		       "what was told of it before is forgotten");
+		print_text("%s: the main device answers; %s\n", m.name,
+			   "what was told of it before is forgotten");
 	return r;
 }
 

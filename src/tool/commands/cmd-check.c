@@ -32,7 +32,7 @@ static void found(struct findings *f, enum health h, const char *fmt, ...)
 		add_str(o, "text", text);
 		json_object_array_add(f->list, o);
 	} else {
-		printf("%s: %s\n", word[h], text);
+		print_text("%s: %s\n", word[h], text);
 	}
 }
 
@@ -177,12 +177,12 @@ static int check(struct args *a)
 		json_object_object_add(o, "findings", f.list);
 		print_json(o, stdout);
 	} else if (f.worst == HEALTH_FINE) {
-		printf("%s: the metadata is whole: %u of %u slots in use, %u known bad blocks\n",
-		       d.path, area.store.nr_live - area.store.nr_known_bad,
-		       area.sb.layout.nr_slots, area.store.nr_known_bad);
+		print_text("%s: the metadata is whole: %u of %u slots in use, %u known bad blocks\n",
+			   d.path, area.store.nr_live - area.store.nr_known_bad,
+			   area.sb.layout.nr_slots, area.store.nr_known_bad);
 	} else if (f.worst == HEALTH_ATTENTION) {
-		printf("%s: nothing is lost; 'dmremap repair %s' puts it right\n",
-		       d.path, d.path);
+		print_text("%s: nothing is lost; 'dmremap repair %s' puts it right\n",
+			   d.path, d.path);
 	}
 	area_close(&area);
 	return f.worst;
@@ -240,12 +240,12 @@ static int repair(struct args *a)
 			    d.path, r ? why.text :
 			    "copies contradict each other", d.path);
 	if (f.worst == HEALTH_FINE) {
-		printf("%s: there is nothing to repair\n", d.path);
+		print_text("%s: there is nothing to repair\n", d.path);
 		return RC_OK;
 	}
 	if (dry) {
-		printf("%s: %u finding%s would be repaired from the good copies; nothing was changed\n",
-		       d.path, f.nr, f.nr == 1 ? "" : "s");
+		print_text("%s: %u finding%s would be repaired from the good copies; nothing was changed\n",
+			   d.path, f.nr, f.nr == 1 ? "" : "s");
 		return RC_OK;
 	}
 	if (asked)
@@ -265,7 +265,7 @@ static int repair(struct args *a)
 	if (r)
 		return fail(RC_FAILED, "%s: not everything could be written: %s; the spare itself is failing, 'dmremap replace' it",
 			    d.path, strerror(-r));
-	printf("%s: repaired\n", d.path);
+	print_text("%s: repaired\n", d.path);
 	return RC_OK;
 }
 

@@ -202,23 +202,23 @@ static int ask(const struct args *a, struct plan *p)
 	look_for_partitions(p);
 	if (p->partitioned[0] && opt(a, "yes"))
 		note("note: %s", p->partitioned);
-	n = snprintf(question, sizeof(question),
-		     "Main device (stays as it is):\n  %s\n  identity: %s\nSpare, sectors %llu to %llu will be overwritten:\n  %s\n  room for %u blocks of 4 KiB\n",
-		     device_describe(&p->main),
-		     p->identity[0] ? p->identity : "none; the pair can be told only by its size",
-		     ULL(p->start), ULL(p->start + p->len - 1),
-		     device_describe(&p->spare), p->layout.nr_slots);
+	n = text_into(question, sizeof(question),
+		      "Main device (stays as it is):\n  %s\n  identity: %s\nSpare, sectors %llu to %llu will be overwritten:\n  %s\n  room for %u blocks of 4 KiB\n",
+		      device_describe(&p->main),
+		      p->identity[0] ? p->identity : "none; the pair can be told only by its size",
+		      ULL(p->start), ULL(p->start + p->len - 1),
+		      device_describe(&p->spare), p->layout.nr_slots);
 	if (p->partitioned[0])
-		n += snprintf(question + n, sizeof(question) - n, "%s\n",
-			      p->partitioned);
+		n += text_into(question + n, sizeof(question) - n, "%s\n",
+			       p->partitioned);
 	if (p->other[0])
-		n += snprintf(question + n, sizeof(question) - n,
-			      "WARNING: %s. What it holds is missing on the main device, and the new spare does not have it.\n",
-			      p->other);
+		n += text_into(question + n, sizeof(question) - n,
+			       "WARNING: %s. What it holds is missing on the main device, and the new spare does not have it.\n",
+			       p->other);
 	if (p->occupied)
-		n += snprintf(question + n, sizeof(question) - n,
-			      "WARNING: the spare holds %s. It will be lost.\n",
-			      p->occupant);
+		n += text_into(question + n, sizeof(question) - n,
+			       "WARNING: the spare holds %s. It will be lost.\n",
+			       p->occupant);
 	return confirm(opt(a, "yes"), question);
 }
 
@@ -303,10 +303,10 @@ static int run(struct args *a)
 	line->read_only = opt(a, "read-only");
 	if (opt(a, "dry-run")) {
 		if (p->occupied)
-			printf("# %s holds %s, which would be overwritten\n",
-			       p->spare.path, p->occupant);
-		printf("# format: %u slots, label '%s'\n", p->layout.nr_slots,
-		       p->label);
+			print_text("# %s holds %s, which would be overwritten\n",
+				   p->spare.path, p->occupant);
+		print_text("# format: %u slots, label '%s'\n", p->layout.nr_slots,
+			   p->label);
 		would_create(p->name, NULL, line);
 		goto out;
 	}
@@ -320,9 +320,9 @@ static int run(struct args *a)
 		note("dmremap: the spare has been formatted; 'dmremap open %s %s %s' tries the rest again",
 		     p->name, p->main.path, p->spare.path);
 	else
-		printf("/dev/mapper/%s: %s on %s, room for %u bad blocks on %s\n",
-		       p->name, human_size(p->length), p->main.path,
-		       p->layout.nr_slots, p->spare.path);
+		print_text("/dev/mapper/%s: %s on %s, room for %u bad blocks on %s\n",
+			   p->name, human_size(p->length), p->main.path,
+			   p->layout.nr_slots, p->spare.path);
 out:
 	dm_free_lines(line);
 	free(p);

@@ -109,22 +109,45 @@ static const char *then_the_spare(const struct remap *m)
 	static char text[700];
 	struct device d;
 
-	snprintf(text, sizeof(text), "Then the spare area at sector %llu is given up, on\n  %s",
-		 ULL(m->spare_start), device_get_devno(m->spare, &d) ?
-		 m->spare_path : device_describe(&d));
+	text_into(text, sizeof(text), "Then the spare area at sector %llu is given up, on\n  %s",
+		  ULL(m->spare_start), device_get_devno(m->spare, &d) ?
+		  m->spare_path : device_describe(&d));
 	return text;
 }
 
-static void finish(const struct remap *m, const char *to)
+/* @json: NULL, or receives what has become of it. */
+static void finish(const struct remap *m, const char *to,
+		   struct json_object *json)
 {
 	/* Its partitions go with it, unless one is in use. */
-	if (m->open_count > parts_count(m) || parts_busy(m)) {
-		printf("%s is in use: it is a plain mapping of %s now, and can be removed when nobody uses it ('dmsetup remove %s')\n",
-		       m->name, to, m->name);
+	bool used = m->open_count > parts_count(m) || parts_busy(m);
+	bool closed = !used && !parts_down(m) && !dm_remove(m->name);
+
+	if (json) {
+		add_str(json, "use", closed ? to : m->name);
+		json_object_object_add(json, "closed",
+				       json_object_new_boolean(closed));
 		return;
 	}
-	if (!parts_down(m) && !dm_remove(m->name))
-		printf("%s is closed; use %s from now on\n", m->name, to);
+	if (used)
+		print_text("%s is in use: it is a plain mapping of %s now, and can be removed when nobody uses it ('dmsetup remove %s')\n",
+			   m->name, to, m->name);
+	else if (closed)
+		print_text("%s is closed; use %s from now on\n", m->name, to);
+}
+
+static struct json_object *new_json(const struct args *a,
+				    const struct remap *m, const char *to)
+{
+	struct json_object *o;
+
+	if (!opt(a, "json"))
+		return NULL;
+	o = json_object_new_object();
+	add_str(o, "device", m->name);
+	add_str(o, "to", to);
+	add_u64(o, "sectors", m->sectors);
+	return o;
 }
 
 /*--------------------------------------------------------------------
@@ -159,6 +182,7 @@ static int release_all(const struct remap *m, const char *message)
 
 static int back_to_main(struct args *a, const struct remap *m)
 {
+	struct json_object *json;
 	struct kstat k;
 	char question[1400];
 	struct device d;
@@ -180,7 +204,7 @@ static int back_to_main(struct args *a, const struct remap *m)
 		return RC_OK;
 	}
 	snprintf(question, sizeof(question), "All blocks of %s go back to the main device, verified:\n  %s\n%s",
-		 m->name, device_describe(&d), then_the_spare(m));
+		 plain(m->name), device_describe(&d), then_the_spare(m));
 	r = confirm(opt(a, "yes"), question);
 	for (tries = 0; !r && tries < TRIES; tries++) {
 		r = release_all(m, "forget_bad") ?: release_all(m, "release") ?:
@@ -204,9 +228,10 @@ static int back_to_main(struct args *a, const struct remap *m)
 		return fail(RC_FAILED, "%s: new blocks keep failing while others are moved back; the main device is too bad to do without a spare; 'dmremap detach %s --to DEVICE' copies everything to another disk",
 			    m->name, m->name);
 	blank_spare(m);
-	finish(m, m->main_path);
+	json = new_json(a, m, m->main_path);
+	finish(m, m->main_path, json);
 	forget_pair(m, k.uuid, true);
-	return RC_OK;
+	return json ? print_json(json, stdout) : RC_OK;
 }
 
 /*--------------------------------------------------------------------
@@ -309,7 +334,7 @@ static int open_target(struct args *a, struct leave *l)
 		snprintf(bad, sizeof(bad), "\n%llu sectors are known bad or lost; how many of them cannot be read shows when they are copied.",
 			 ULL(unsafe));
 	snprintf(question, sizeof(question), "WARNING: everything on\n  %s\nis overwritten with a copy of %s.%s%s\n%s",
-		 device_describe(&l->target), l->m->name, begun ?
+		 device_describe(&l->target), plain(l->m->name), begun ?
 		 "\nAn earlier copy was interrupted and is taken up." : "", bad,
 		 l->keep_spare ? "" : then_the_spare(l->m));
 	r = confirm(opt(a, "yes"), question);
@@ -361,8 +386,8 @@ static int write_owners(struct leave *l)
 				 &l->move.missing, owner_line, out.f) : -1;
 	if (named)
 		fprintf(out.f, "The owners of the sectors in %s are not known: %s holds %s, which dmremap could not look into. While it is mounted, 'dmremap whose' can.\n",
-			l->map, l->m->name, now.content[0] ? now.content :
-			"no file system as a whole");
+			plain(l->map), plain(l->m->name), now.content[0] ?
+			plain(now.content) : "no file system as a whole");
 	r = output_end(&out, true);
 	l->named = !named;
 	return r;
@@ -403,8 +428,8 @@ static const char *how_much(const struct leave *l)
 	static char text[400];
 	u64 nr = ranges_total(&l->move.missing);
 
-	snprintf(text, sizeof(text), "%llu sectors of %s cannot be read, the first one is %llu",
-		 ULL(nr), l->m->name, ULL(l->move.missing.r[0].start));
+	text_into(text, sizeof(text), "%llu sectors of %s cannot be read, the first one is %llu",
+		  ULL(nr), l->m->name, ULL(l->move.missing.r[0].start));
 	return text;
 }
 
@@ -431,7 +456,7 @@ static int tell_missing(struct args *a, struct leave *l)
 			    how_much(l), l->target.path, l->map, l->files,
 			    l->m->name);
 	snprintf(question, sizeof(question), "%s; they are missing on\n  %s\nTheir map is in %s,\ntheir owners are in %s.\n%s", how_much(l),
-		 device_describe(&l->target), l->map, l->files,
+		 device_describe(&l->target), plain(l->map), plain(l->files),
 		 l->still_there ? "Some of them should be on the spare, which is kept." :
 		 then_the_spare(l->m));
 	return confirm_rest(opt(a, "yes"), question, "The copy is complete but for them, and the device works as before; the same command goes on");
@@ -441,7 +466,7 @@ static int would_copy(const struct remap *m, const char *to)
 {
 	struct dm_line *line = dm_line(0, m->sectors, "linear", "%s 0", to);
 
-	printf("# copy /dev/mapper/%s to %s, compare\n", m->name, to);
+	print_text("# copy /dev/mapper/%s to %s, compare\n", m->name, to);
 	would_load(m->name, line);
 	dm_free_lines(line);
 	return RC_OK;
@@ -451,21 +476,36 @@ static void tell_result(const struct leave *l)
 {
 	u64 nr = ranges_total(&l->move.missing);
 
-	printf("%s copied to %s and compared%s\n", human_size(l->m->sectors),
-	       l->target.path, nr ? "" : ", all of it");
+	print_text("%s copied to %s and compared%s\n", human_size(l->m->sectors),
+		   l->target.path, nr ? "" : ", all of it");
 	if (l->move.differed)
 		printf("%llu MiB differed at first and were copied again\n",
 		       ULL(l->move.differed));
 	if (nr)
-		printf("WARNING: %llu sectors could not be read and are missing on %s; their map is in %s, their owners are in %s\n",
-		       ULL(nr), l->target.path, l->map, l->files);
+		print_text("WARNING: %llu sectors could not be read and are missing on %s; their map is in %s, their owners are in %s\n",
+			   ULL(nr), l->target.path, l->map, l->files);
 	if (l->still_there)
-		printf("WARNING: %llu of them should be on the spare, which could not give them now; the spare area on %s is kept\n",
-		       ULL(l->still_there), l->m->spare_path);
+		print_text("WARNING: %llu of them should be on the spare, which could not give them now; the spare area on %s is kept\n",
+			   ULL(l->still_there), l->m->spare_path);
+}
+
+static void result_as_json(const struct leave *l, struct json_object *o)
+{
+	u64 nr = ranges_total(&l->move.missing);
+
+	add_u64(o, "missing_sectors", nr);
+	add_u64(o, "still_on_spare", l->still_there);
+	json_object_object_add(o, "spare_kept",
+			       json_object_new_boolean(l->keep_spare));
+	json_object_object_add(o, "map", nr ?
+			       json_object_new_string(l->map) : NULL);
+	json_object_object_add(o, "owners", nr ?
+			       json_object_new_string(l->files) : NULL);
 }
 
 static int to_disk(struct args *a, struct remap *m)
 {
+	struct json_object *json;
 	struct leave *l = calloc(1, sizeof(*l));
 	bool done = false, kept;
 	int r;
@@ -510,14 +550,20 @@ static int to_disk(struct args *a, struct remap *m)
 	kept = keep_main_away(m);
 	if (!l->keep_spare)
 		blank_spare(m);
-	tell_result(l);
-	finish(m, l->target.path);
+	json = new_json(a, m, l->target.path);
+	if (json)
+		result_as_json(l, json);
+	else
+		tell_result(l);
+	finish(m, l->target.path, json);
 	if (!l->keep_spare)
 		forget_pair(m, l->uuid, false);
 	udev_again(m->main);
-	if (!l->keep_spare && kept)
-		printf("%s lacks what was on the spare; it is kept from use until 'dmremap forget %s'\n",
-		       m->main_path, m->name);
+	if (json)
+		print_json(json, stdout);
+	else if (!l->keep_spare && kept)
+		print_text("%s lacks what was on the spare; it is kept from use until 'dmremap forget %s'\n",
+			   m->main_path, m->name);
 	if (l->still_there && !opt(a, "keep-spare"))
 		r = RC_PARTLY;
 out:
@@ -541,7 +587,7 @@ static int run(struct args *a)
 	int r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k);
 
 	if (!r && !opt(a, "dry-run"))
-		r = blocks_lock(&m, &k, "move");
+		r = blocks_lock(&m, &k, a->cmd->name);
 	if (r)
 		return r;
 	if (opt(a, "to") && opt(a, "dry-run"))
@@ -566,6 +612,7 @@ const struct command cmd_detach = {
 		{ "allow-unreadable", NULL, "with --to: go on without what cannot be read" },
 		{ "map", "FILE", "with --to: where to keep the map of what cannot be read (default: in /var/lib/dmremap); its owners are in FILE.files" },
 		{ "keep-spare", NULL, "with --to: do not give up the spare area" },
+		{ "json", NULL, "print the result as JSON" },
 		{ "yes", NULL, "do not ask" },
 		{ "force", NULL, "with --yes: overwrite what is on DEVICE" },
 		{ "dry-run", NULL, "print the dmsetup lines, change nothing" },

@@ -330,7 +330,7 @@ static int write_supers(struct dmr_env *env, const struct dmr_super *sb)
 	for (copy = 0; copy < DMR_NR_SUPERS; copy++) {
 		dmr_super_encode(sb, copy, buf);
 		if (env_write(env, dmr_layout_super(&sb->layout, copy), 1,
-			      buf) || fdatasync(env->fd))
+			      buf) || dmr_env_flush(env, DMR_SPARE))
 			return -EIO;
 	}
 	return 0;
@@ -359,7 +359,7 @@ static int write_image(struct dmr_env *env, const struct image *im)
 				return -EIO;
 		}
 	progress_end(&p);
-	return fdatasync(env->fd) ? -EIO : write_supers(env, sb);
+	return dmr_env_flush(env, DMR_SPARE) ? -EIO : write_supers(env, sb);
 }
 
 /* What is on the device, of this spare, beside the dump. */
@@ -388,7 +388,7 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 	char question[1400], name[128], there[240] = "", other[200] = "";
 	struct dmr_env env;
 	struct area old;
-	int r;
+	int r, error;
 
 	if (sb->spare_start + sb->layout.area_blocks * 8 > d->sectors)
 		return fail(RC_REFUSED, "%s is too small: the area of the dump reaches to sector %llu, the device has %llu; restore it to a larger one",
@@ -430,15 +430,15 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 		return r;
 	if (other[0])
 		snprintf(there, sizeof(there), "\nIt holds %s, which will be lost.",
-			 other);
+			 plain(other));
 	snprintf(question, sizeof(question), "WARNING: this overwrites the %s of the spare area at sector %llu of\n  %s%s\nwith the dump of %s (main device %s). Data in slots is left as it is.",
 		 opt(a, "keep-table") ? "superblocks" : "metadata",
 		 ULL(sb->spare_start), device_describe(d), there,
-		 area_uuid(sb->uuid), sb->identity[0] ? sb->identity : "-");
+		 area_uuid(sb->uuid), sb->identity[0] ? plain(sb->identity) : "-");
 	if (opt(a, "dry-run")) {
-		printf("the dump is sound; would write %s%llu table blocks%s, and three superblocks, on %s\n",
-		       opt(a, "keep-table") ? "none of " : "", ULL(sb->hwm),
-		       opt(a, "keep-table") ? "" : " to both copies", d->path);
+		print_text("the dump is sound; would write %s%llu table blocks%s, and three superblocks, on %s\n",
+			   opt(a, "keep-table") ? "none of " : "", ULL(sb->hwm),
+			   opt(a, "keep-table") ? "" : " to both copies", d->path);
 		return RC_OK;
 	}
 	r = confirm(opt(a, "yes"), question);
@@ -454,11 +454,17 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 			    d->path, strerror(-r));
 	r = opt(a, "keep-table") ? write_supers(&env, sb) :
 	    write_image(&env, im);
+	error = env.error;
 	if (r)
-		r = fail(RC_FAILED, "%s cannot be written to: %s; it holds no valid spare area now, restore the dump to another device",
-			 d->path, strerror(env.error));
+		/* Half of a restored area is none; its table alone may still be good. */
+		r = fail(RC_FAILED, "%s cannot be written to: %s; %s, restore the dump to another device",
+			 d->path, strerror(error), opt(a, "keep-table") ?
+			 "its superblocks may be lost" :
+			 env_blank(&env, &sb->layout) ?
+			 "what it holds now is no spare, do not open it" :
+			 "it holds no spare area now");
 	else
-		printf("%s: restored\n", d->path);
+		print_text("%s: restored\n", d->path);
 	env_close(&env);
 	return r;
 }

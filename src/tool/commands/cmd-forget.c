@@ -75,12 +75,12 @@ static int ask(const struct args *a, const struct given_up *g)
 	int i;
 
 	for (i = 0; i < g->nr && n < sizeof(question); i++)
-		n += snprintf(question + n, sizeof(question) - n,
+		n += text_into(question + n, sizeof(question) - n,
 			      "The main device %s of '%s' can be used without its spare (%s, %s) then.\nWhat is on the spare is missing on it: old data is read there, and the pair is a wreck once it was written to.\n",
 			      g->k[i].identity, g->k[i].name, g->k[i].uuid,
 			      g->k[i].spare);
 	for (i = 0; i < g->nr_spares && n < sizeof(question); i++)
-		n += snprintf(question + n, sizeof(question) - n,
+		n += text_into(question + n, sizeof(question) - n,
 			      "WARNING: the spare area '%s' at sector %llu is erased, on\n  %s\n",
 			      candidate_name(g->spare[i]),
 			      (unsigned long long)g->spare[i]->sb.spare_start,

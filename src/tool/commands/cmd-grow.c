@@ -4,6 +4,7 @@
  */
 #include "copy/archive.h"
 #include "devices/blocks.h"
+#include "offline.h"
 #include "pairing/pairing.h"
 
 #define ULL(x)	((unsigned long long)(x))
@@ -39,7 +40,7 @@ static int run(struct args *a)
 	r = opt_size(a, "size", &len) ?: remap_get(a->arg[0], &m) ?:
 	    blocks_status(m.name, &k);
 	if (!r && !opt(a, "dry-run"))
-		r = blocks_lock(&m, &k, "move");
+		r = blocks_lock(&m, &k, a->cmd->name);
 	if (r)
 		return r;
 	if (device_get_devno(m.spare, &d))
@@ -72,17 +73,26 @@ static int run(struct args *a)
 		would("dmsetup message %s 0 grow %llu", m.name, ULL(len));
 		return RC_OK;
 	}
-	snprintf(question, sizeof(question), "The spare area of %s grows from %s to %s.\nWARNING: sectors %llu to %llu will be overwritten, on\n  %s",
-		 m.name, human_size(old), human_size(len), ULL(behind.from),
-		 ULL(behind.to - 1), device_describe(&d));
+	text_into(question, sizeof(question), "The spare area of %s grows from %s to %s.\nWARNING: sectors %llu to %llu will be overwritten, on\n  %s",
+		  m.name, human_size(old), human_size(len), ULL(behind.from),
+		  ULL(behind.to - 1), device_describe(&d));
 	r = confirm(opt(a, "yes"), question) ?:
 	    remap_message(m.name, NULL, false, "grow %llu", ULL(len)) ?:
 	    blocks_status(m.name, &k);
-	if (!r) {
+	if (!r)
 		archive_keep(&d, m.spare_start, "after 'grow'");
-		printf("%s: %llu slots now, %llu of them free\n", m.name,
-		       ULL(k.slots_total), ULL(k.slots_free));
+	if (!r && opt(a, "json")) {
+		struct json_object *o = json_object_new_object();
+
+		add_str(o, "device", m.name);
+		add_u64(o, "spare_length", k.spare_length);
+		add_u64(o, "slots_total", k.slots_total);
+		add_u64(o, "slots_free", k.slots_free);
+		return print_json(o, stdout);
 	}
+	if (!r)
+		print_text("%s: %llu slots now, %llu of them free\n", m.name,
+			   ULL(k.slots_total), ULL(k.slots_free));
 	return r;
 }
 
@@ -96,6 +106,7 @@ const struct command cmd_grow = {
 	.min_args = 1, .max_args = 1,
 	.run = run,
 	.opts = { { "size", "SIZE", "new length of the whole area" },
+		{ "json", NULL, "print the result as JSON" },
 		{ "yes", NULL, "do not ask" },
 		{ "dry-run", NULL, "print the dmsetup line, change nothing" } },
 };

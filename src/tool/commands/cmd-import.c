@@ -278,9 +278,9 @@ static int fill(const struct remap *m, const char *image,
 		if (r)
 			r = fail(RC_FAILED, "%s: writing failed: %s; what was filled now may be lost, also where it can be read. 'dmremap status' says how the spare is", m->name,
 				 strerror(-r));
-		printf("%s: %llu sectors filled from the image; %llu could be read after all, %llu are not in the image\n",
-		       m->name, ULL(f.filled), ULL(f.readable),
-		       ULL(f.missing));
+		print_text("%s: %llu sectors filled from the image; %llu could be read after all, %llu are not in the image\n",
+			   m->name, ULL(f.filled), ULL(f.readable),
+			   ULL(f.missing));
 	}
 	if (!r && interrupted())
 		r = fail(RC_INTERRUPTED, "interrupted; the same command does the rest");
@@ -343,17 +343,17 @@ static int import(struct args *a)
 		for (i = 0; i < l.bad.nr; i++)
 			printf("%llu+%llu\n", ULL(l.bad.r[i].start),
 			       ULL(l.bad.r[i].count));
-		printf("# %llu blocks would be %s\n", ULL(nr),
-		       opt(a, "mark") ? "marked as known bad" : "evacuated");
+		print_text("# %llu blocks would be %s\n", ULL(nr),
+			   opt(a, "mark") ? "marked as known bad" : "evacuated");
 		goto out;
 	}
 	if (!r && !nr && !image) {
-		printf("%s: the list names no block of this device; nothing was changed\n",
-		       m.name);
+		print_text("%s: the list names no block of this device; nothing was changed\n",
+			   m.name);
 		goto out;
 	}
 	if (!r)
-		r = blocks_lock(&m, &k, "act") ?:
+		r = blocks_lock(&m, &k, a->cmd->name) ?:
 		    blocks_act(m.name, opt(a, "mark") ? "mark_bad" : "remap",
 			       &blocks, &t);
 	if (!r && opt(a, "json")) {
@@ -365,10 +365,10 @@ static int import(struct args *a)
 		add_u64(o, "failed", t.failed);
 		print_json(o, stdout);
 	} else if (!r && (l.bad.nr || !image))
-		printf(opt(a, "mark") ?
-		       "%s: %llu blocks are known bad now, %llu were dealt with already, %llu failed\n" :
-		       "%s: %llu blocks moved to the spare, %llu were dealt with already, %llu could not be read (known bad now)\n",
-		       m.name, ULL(t.done), ULL(t.skipped), ULL(t.failed));
+		print_text(opt(a, "mark") ?
+			   "%s: %llu blocks are known bad now, %llu were dealt with already, %llu failed\n" :
+			   "%s: %llu blocks moved to the spare, %llu were dealt with already, %llu could not be read (known bad now)\n",
+			   m.name, ULL(t.done), ULL(t.skipped), ULL(t.failed));
 	if (!r && image)
 		r = fill(&m, image, &l.good);
 out:
@@ -401,9 +401,29 @@ static void export_ddrescue(FILE *f, const struct ranges *bad, u64 sectors)
 	}
 }
 
+static int export_json(FILE *f, const struct remap *m,
+		       const struct ranges *bad)
+{
+	struct json_object *o = json_object_new_object(), *r;
+	struct json_object *list = json_object_new_array();
+	size_t i;
+
+	add_str(o, "device", m->name);
+	add_u64(o, "sectors", m->sectors);
+	for (i = 0; i < bad->nr; i++) {
+		r = json_object_new_object();
+		add_u64(r, "sector", bad->r[i].start);
+		add_u64(r, "sectors", bad->r[i].count);
+		json_object_array_add(list, r);
+	}
+	json_object_object_add(o, "ranges", list);
+	return print_json(o, f);
+}
+
 static int export(struct args *a)
 {
-	const char *format = opt(a, "format") ?: "sectors";
+	const char *format = opt(a, "json") ? "json" :
+			     opt(a, "format") ?: "sectors";
 	struct ranges bad = { 0 };
 	struct output out;
 	struct kblocks b;
@@ -416,8 +436,9 @@ static int export(struct args *a)
 	if (r)
 		return r;
 	if (strcmp(format, "sectors") && strcmp(format, "badblocks") &&
-	    strcmp(format, "ddrescue") && strcmp(format, "md"))
-		return fail(RC_USAGE, "--format: sectors, badblocks, ddrescue or md, not '%s'",
+	    strcmp(format, "ddrescue") && strcmp(format, "md") &&
+	    strcmp(format, "json"))
+		return fail(RC_USAGE, "--format: sectors, badblocks, ddrescue, md or json, not '%s'",
 			    format);
 	if (!unit || unit % 512 || unit > 1 << 20)
 		return fail(RC_USAGE, "--block-size: a multiple of 512 bytes");
@@ -434,6 +455,8 @@ static int export(struct args *a)
 	r = ranges_whole(&bad) ?: output_begin(&out, opt(a, "output"));
 	if (!r && !strcmp(format, "ddrescue"))
 		export_ddrescue(out.f, &bad, m.sectors);
+	else if (!r && !strcmp(format, "json"))
+		r = export_json(out.f, &m, &bad);
 	else
 		for (i = 0; !r && i < bad.nr; i++) {
 			u64 s = bad.r[i].start, n = bad.r[i].count, v;
@@ -462,7 +485,7 @@ const struct command cmd_import = {
 	.group = "Looking after",
 	.synopsis = "NAME FILE",
 	.summary = "act on a list of bad blocks of another tool",
-	.text = "Reads a list of bad blocks and moves them to the spare as far as they still read; those that do not become known bad, so that their next write goes to the spare. Formats: badblocks(8); ddrescue map files (what failed, or was left for later after a failure); sectors (lines N, N-LAST, N+COUNT or 'N COUNT') and start-end (lines 'START END'); md's bad_blocks files and mdadm --examine-badblocks; the output of smartctl, as text or --json (self-test logs, pending defects, SCSI's background scans, and of the error logs of ATA and NVMe what is about the medium), and of nvme (error-log, self-test-log). The format is found out where that is certain. FILE may be - for standard input. All of the list is checked before anything is changed.\nA file may hold the lists of several disks, namespaces or members of an array: what is this device's is taken, by serial number, WWN, size and name. A list of another disk is refused. What lies on the same disk, but outside of the device or in its own spare area, is left out, and said.\nA block that has no neighbour in the list costs as much as four writes to the spare, one after the other (three with --mark); 64 adjacent ones cost twice that together. At 5 ms a write, 100 000 scattered blocks take half an hour. It may be interrupted; the same command does the rest.\nWith --fill, data that ddrescue has read into IMAGE is written to exactly those sectors of known bad and lost blocks which cannot be read from the device. The device must not be mounted meanwhile.",
+	.text = "Reads a list of bad blocks and moves them to the spare as far as they still read; those that do not become known bad, so that their next write goes to the spare. Formats: badblocks(8); ddrescue map files (what failed, or was left for later after a failure); sectors (lines N, N-LAST, N+COUNT or 'N COUNT') and start-end (lines 'START END'); md's bad_blocks files and mdadm --examine-badblocks; the output of smartctl, as text or --json (self-test logs, pending defects, SCSI's background scans, and of the error logs of ATA and NVMe what is about the medium), and of nvme (error-log, self-test-log); and what 'dmremap export' writes, in any of its formats. The format is found out where that is certain. FILE may be - for standard input. All of the list is checked before anything is changed.\nA file may hold the lists of several disks, namespaces or members of an array: what is this device's is taken, by serial number, WWN, size and name. A list of another disk is refused. What lies on the same disk, but outside of the device or in its own spare area, is left out, and said.\nA block that has no neighbour in the list costs as much as four writes to the spare, one after the other (three with --mark); 64 adjacent ones cost twice that together. At 5 ms a write, 100 000 scattered blocks take half an hour. It may be interrupted; the same command does the rest.\nWith --fill, data that ddrescue has read into IMAGE is written to exactly those sectors of known bad and lost blocks which cannot be read from the device. The device must not be mounted meanwhile.",
 	.examples =
 		"  badblocks -b 4096 /dev/sdb | dmremap import data - --format badblocks --block-size 4096\n"
 		"  dmremap import data rescue.map --mark --fill rescue.img\n"
@@ -471,7 +494,7 @@ const struct command cmd_import = {
 	.run = import,
 	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED },
 	.opts = {
-		{ "format", "FORMAT", "badblocks, ddrescue, sectors, start-end, md, smartctl or nvme" },
+		{ "format", "FORMAT", "badblocks, ddrescue, sectors, start-end, md, smartctl, nvme or json (of dmremap export)" },
 		{ "json", NULL, "print the result as JSON" },
 		{ "block-size", "BYTES", "of the numbers of badblocks (default 1024)" },
 		{ "whole-disk", NULL, "the list counts from the start of the disk that the main device is a partition of (always so for smartctl and nvme)" },
@@ -487,12 +510,13 @@ const struct command cmd_export = {
 	.group = "Looking",
 	.synopsis = "NAME",
 	.summary = "write the list of bad blocks for another tool",
-	.text = "Writes all blocks that are remapped or known bad: as ranges of sectors, block numbers for badblocks(8) and mke2fs -l, a ddrescue map file, or as md writes them.",
+	.text = "Writes all blocks that are remapped or known bad: as ranges of sectors, block numbers for badblocks(8) and mke2fs -l, a ddrescue map file, or as md writes them. 'import' reads all of them, that of --json, too.",
 	.examples = "  dmremap export data --format ddrescue --output data.map\n",
 	.min_args = 1, .max_args = 1,
 	.run = export,
 	.opts = {
-		{ "format", "FORMAT", "sectors (default), badblocks, ddrescue or md" },
+		{ "format", "FORMAT", "sectors (default), badblocks, ddrescue, md or json" },
+		{ "json", NULL, "the same as --format json" },
 		{ "block-size", "BYTES", "for badblocks (default 1024)" },
 		{ "unreadable", NULL, "only what is known bad or lost, to the sector" },
 		{ "output", "FILE", "write to FILE" },

@@ -79,31 +79,31 @@ static void as_text(const struct area *a, const struct device *d,
 	const struct dmr_layout *l = &sb->layout;
 	unsigned int i;
 
-	printf("spare area     on %s, sectors %llu to %llu (%s)\n",
-	       device_describe(d), ULL(sb->spare_start),
-	       ULL(sb->spare_start + l->area_blocks * 8 - 1),
-	       human_size(l->area_blocks * 8));
-	printf("uuid           %s\n", area_uuid(sb->uuid));
-	printf("label          %s\n", sb->label[0] ? sb->label : "(none)");
-	printf("main device    %s, %llu sectors (%s), logical blocks of %u bytes\n",
-	       sb->identity[0] ? sb->identity : "(no identity recorded)",
-	       ULL(sb->main_sectors), human_size(sb->main_sectors),
-	       sb->main_lbs);
+	print_text("spare area     on %s, sectors %llu to %llu (%s)\n",
+		   device_describe(d), ULL(sb->spare_start),
+		   ULL(sb->spare_start + l->area_blocks * 8 - 1),
+		   human_size(l->area_blocks * 8));
+	print_text("uuid           %s\n", area_uuid(sb->uuid));
+	print_text("label          %s\n", sb->label[0] ? sb->label : "(none)");
+	print_text("main device    %s, %llu sectors (%s), logical blocks of %u bytes\n",
+		   sb->identity[0] ? sb->identity : "(no identity recorded)",
+		   ULL(sb->main_sectors), human_size(sb->main_sectors),
+		   sb->main_lbs);
 	if (sb->identity[0])
-		printf("               %s%s\n", *main_now ? "today: " :
-		       "not connected to this machine", main_now);
-	printf("slots          %u, in %u segment%s, table blocks in use %llu of %llu\n",
-	       l->nr_slots, l->nr_segments, l->nr_segments == 1 ? "" : "s",
-	       ULL(sb->hwm), ULL(l->nr_tables));
+		print_text("               %s%s\n", *main_now ? "today: " :
+			   "not connected to this machine", main_now);
+	print_text("slots          %u, in %u segment%s, table blocks in use %llu of %llu\n",
+		   l->nr_slots, l->nr_segments, l->nr_segments == 1 ? "" : "s",
+		   ULL(sb->hwm), ULL(l->nr_tables));
 	printf("activations    %llu (sequence %llu)\n", ULL(sb->activations),
 	       ULL(sb->seq));
 	for (i = 0; i < DMR_NR_SUPERS; i++)
-		printf("superblock %u   %s, at sector %llu\n", i + 1,
-		       verdict(a, i),
-		       ULL(sb->spare_start + dmr_layout_super(l, i) * 8));
+		print_text("superblock %u   %s, at sector %llu\n", i + 1,
+			   verdict(a, i),
+			   ULL(sb->spare_start + dmr_layout_super(l, i) * 8));
 	printf("counters      ");
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
-		printf(" %s=%llu", counter_names[i], ULL(sb->counters[i]));
+		print_text(" %s=%llu", counter_names[i], ULL(sb->counters[i]));
 	putchar('\n');
 	if (sb->compat | sb->ro_compat | sb->incompat)
 		printf("features       compat 0x%x ro_compat 0x%x incompat 0x%x\n",

@@ -275,8 +275,8 @@ static int hurt(struct args *a, const char *lab, bool heal)
 	r = r ?: load_disk(&d);
 	bad = r ? NULL : calloc(d.sectors / 8, 1);
 	if (bad)
-		printf("/dev/mapper/%s: %llu bad blocks now\n", d.name,
-		       ULL(mark_bad(&d, bad)));
+		print_text("/dev/mapper/%s: %llu bad blocks now\n", d.name,
+			   ULL(mark_bad(&d, bad)));
 	free(bad);
 	disk_free(&d);
 	return r;
@@ -402,9 +402,9 @@ static int create(struct args *a, const char *lab)
 		     lab);
 		return r;
 	}
-	printf("/dev/mapper/%s-main: a disk of %s with bad blocks\n/dev/mapper/%s-spare: a good one of %s\nNow try: mkfs.ext4 -b 4096 /dev/mapper/%s-main\nand then: dmremap create %s /dev/mapper/%s-main /dev/mapper/%s-spare\n          mkfs.ext4 -b 4096 /dev/mapper/%s\n",
-	       lab, human_size(size), lab, human_size(spare), lab, lab, lab,
-	       lab, lab);
+	print_text("/dev/mapper/%s-main: a disk of %s with bad blocks\n/dev/mapper/%s-spare: a good one of %s\nNow try: mkfs.ext4 -b 4096 /dev/mapper/%s-main\nand then: dmremap create %s /dev/mapper/%s-main /dev/mapper/%s-spare\n          mkfs.ext4 -b 4096 /dev/mapper/%s\n",
+		   lab, human_size(size), lab, human_size(spare), lab, lab, lab,
+		   lab, lab);
 	return RC_OK;
 }
 

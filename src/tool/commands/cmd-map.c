@@ -4,6 +4,7 @@
  */
 #include "devices/blocks.h"
 #include "draw/picture.h"
+#include "offline.h"
 
 #include <sys/ioctl.h>
 #include <time.h>
@@ -64,6 +65,32 @@ static void terminal(const struct grid *g)
 	       human_size(g->cell_blocks * 8));
 }
 
+/* Only cells that hold something; numbers of blocks. */
+static int as_json(const struct grid *g, const struct remap *m)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *cells = json_object_new_array(), *c;
+	u64 size = g->cell_blocks * 8, i;
+
+	add_str(o, "device", m->name);
+	add_u64(o, "sectors", g->sectors);
+	add_u64(o, "cell_sectors", size);
+	for (i = 0; i < (u64)g->rows * g->columns; i++) {
+		const struct cell *cell = &g->cell[i];
+
+		if (!cell->remapped && !cell->known_bad && !cell->lost)
+			continue;
+		c = json_object_new_object();
+		add_u64(c, "sector", i * size);
+		add_u64(c, "remapped", cell->remapped);
+		add_u64(c, "known_bad", cell->known_bad);
+		add_u64(c, "lost", cell->lost);
+		json_object_array_add(cells, c);
+	}
+	json_object_object_add(o, "cells", cells);
+	return print_json(o, stdout);
+}
+
 enum picture { PNG, SVG, HTML };
 
 static int to_picture(const struct grid *g, const struct kblocks *b,
@@ -81,11 +108,11 @@ static int to_picture(const struct grid *g, const struct kblocks *b,
 	int r;
 
 	c.health = kstat_health(k, m->name, why, sizeof(why));
-	snprintf(c.title, sizeof(c.title), "%s: %s on %s", m->name,
-		 human_size(m->sectors), m->main_path);
+	text_into(c.title, sizeof(c.title), "%s: %s on %s", m->name,
+		  human_size(m->sectors), m->main_path);
 	if (!device_known(m->main, &d) && (d.model[0] || d.serial[0]))
-		snprintf(c.title, sizeof(c.title), "%s: %s", m->name,
-			 device_describe(&d));
+		text_into(c.title, sizeof(c.title), "%s: %s", m->name,
+			  device_describe(&d));
 	strftime(date, sizeof(date), "%Y-%m-%d %H:%M", localtime(&now));
 	snprintf(c.subtitle, sizeof(c.subtitle), "%s: %llu blocks on the spare, %llu known bad, %llu in part, %llu sectors lost; %llu of %llu slots free; mode %s, breaker %s",
 		 date, ULL(k->remappings), ULL(k->known_bad), ULL(k->partial),
@@ -106,7 +133,7 @@ static int to_picture(const struct grid *g, const struct kblocks *b,
 static int run(struct args *a)
 {
 	const char *svg = opt(a, "svg"), *png = opt(a, "png");
-	const char *html = opt(a, "html");
+	const char *html = opt(a, "html"), *json = opt(a, "json");
 	unsigned int columns = 64, rows = 24;
 	struct winsize ws;
 	struct kblocks b;
@@ -122,7 +149,7 @@ static int run(struct args *a)
 	if (svg || png || html) {
 		columns = 128;
 		rows = 64;
-	} else if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col) {
+	} else if (!json && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col) {
 		columns = max((ws.ws_col - 13) & ~7, 8);
 		rows = ws.ws_row > 16 ? ws.ws_row - 8 : 8;
 	}
@@ -136,10 +163,12 @@ static int run(struct args *a)
 		r = to_picture(&g, &b, &m, &k, png, PNG);
 	if (!r && html)
 		r = to_picture(&g, &b, &m, &k, html, HTML);
-	if (!svg && !png && !html) {
-		printf("%s: %llu blocks on the spare, %llu known bad, %llu in part, %llu sectors lost\n\n",
-		       m.name, ULL(k.remappings), ULL(k.known_bad),
-		       ULL(k.partial), ULL(k.lost_sectors));
+	if (json && !r) {
+		r = as_json(&g, &m);
+	} else if (!svg && !png && !html) {
+		print_text("%s: %llu blocks on the spare, %llu known bad, %llu in part, %llu sectors lost\n\n",
+			   m.name, ULL(k.remappings), ULL(k.known_bad),
+			   ULL(k.partial), ULL(k.lost_sectors));
 		terminal(&g);
 	}
 	grid_free(&g);
@@ -158,5 +187,6 @@ const struct command cmd_map = {
 	.run = run,
 	.opts = { { "html", "FILE", "write a page that can be zoomed" },
 		{ "svg", "FILE", "write an SVG picture" },
-		{ "png", "FILE", "write a PNG picture" } },
+		{ "png", "FILE", "write a PNG picture" },
+		{ "json", NULL, "print the parts of it that are not healthy as JSON" } },
 };

@@ -254,17 +254,22 @@ static int options(const struct args *a, struct monitor *m, u64 *interval)
 
 	m->remind = 24 * 3600;
 	m->n.timeout = 60;
+	m->n.quiet = 10;
 	r = opt_u64(a, "interval", interval) ?: opt_time(a, "remind", &m->remind) ?:
-	    opt_u64(a, "hook-timeout", &m->n.timeout);
+	    opt_u64(a, "hook-timeout", &m->n.timeout) ?:
+	    opt_u64(a, "collect", &m->n.quiet);
 	if (r)
 		return r;
 	if (!*interval || *interval > 86400)
 		return fail(RC_USAGE, "--interval: 1 to 86400 seconds");
 	if (!m->n.timeout || m->n.timeout > 3600)
 		return fail(RC_USAGE, "--hook-timeout: 1 to 3600 seconds");
+	if (!m->n.quiet || m->n.quiet > 3600)
+		return fail(RC_USAGE, "--collect: 1 to 3600 seconds");
 	m->n.hook = opt(a, "hook");
 	m->n.mail = opt(a, "mail");
 	m->n.syslog = opt(a, "syslog");
+	m->n.json = opt(a, "json");
 	m->test = opt(a, "test");
 	return notify_check(&m->n) ?: dm_ready();
 }
@@ -353,7 +358,7 @@ const struct command cmd_monitor = {
 	.group = "Looking after",
 	.synopsis = "[NAME...]",
 	.summary = "wait for events; mail, or run a program",
-	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, in the system's log, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Whether mail and program can be run is checked at the start. Events of one burst are one mail, which goes when there was none for 10 seconds. What is not fine is told again every day (--remind). A named device that is not open is an alarm (Missing); without names, so are pairs that are here and not open (NotOpen). Events: MainGone, MainBack, MainChanged, NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Missing, NotOpen, Back, Reminder, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
+	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, in the system's log, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Whether mail and program can be run is checked at the start. Events of one burst are one mail, which goes when there was none for 10 seconds (--collect). What is not fine is told again every day (--remind). A named device that is not open is an alarm (Missing); without names, so are pairs that are here and not open (NotOpen). Events: MainGone, MainBack, MainChanged, NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Missing, NotOpen, Back, Reminder, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
 	.examples = "  dmremap monitor --mail root --syslog\n  dmremap monitor --hook /usr/local/sbin/on-remap --once --test\n",
 	.min_args = 0, .max_args = -1,
 	.run = run,
@@ -361,7 +366,9 @@ const struct command cmd_monitor = {
 		{ "hook", "PROGRAM", "run PROGRAM EVENT NAME TEXT" },
 		{ "hook-timeout", "SECONDS", "end it when it takes longer (default 60)" },
 		{ "mail", "ADDRESS", "send a mail" },
+		{ "collect", "SECONDS", "the mail goes when nothing happened for so long (default 10), or after 12 times that" },
 		{ "syslog", NULL, "write to the journal, with the fields DMREMAP_EVENT and DMREMAP_DEVICE, or to syslog where there is none" },
+		{ "json", NULL, "print a line of JSON for each event" },
 		{ "interval", "SECONDS", "look at least so often, also without an event (default 60)" },
 		{ "remind", "TIME", "tell again what is not fine after so many hours, or 30m, 7d (default 24; 0: never)" },
 		{ "once", NULL, "look once and end" },

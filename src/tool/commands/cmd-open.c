@@ -90,9 +90,9 @@ static int accept_other(const struct args *a, const struct area *area,
 	if (!opt(a, "any-main"))
 		return fail(RC_REFUSED, "%s is not as the spare has recorded its main device: %s; 'dmremap scan' says what belongs together, --any-main opens it all the same",
 			    main->path, what);
-	snprintf(question, sizeof(question),
-		 "WARNING: %s\nis not as the spare has recorded its main device: %s.\nIf it is another disk, blocks of one lie over blocks of the other, and what is written then harms both.",
-		 device_describe(main), what);
+	text_into(question, sizeof(question),
+		  "WARNING: %s\nis not as the spare has recorded its main device: %s.\nIf it is another disk, blocks of one lie over blocks of the other, and what is written then harms both.",
+		  device_describe(main), what);
 	return confirm(opt(a, "yes"), question);
 }
 
@@ -213,8 +213,8 @@ static int open_cmd(struct args *a)
 		r = refuse_stale(&area, &spare);
 	r = r ?: create_mapping(a, name, &main, &spare, &area.sb, identity);
 	if (!r && !opt(a, "dry-run"))
-		printf("/dev/mapper/%s: %s, spare %s\n", name, main.path,
-		       spare.path);
+		print_text("/dev/mapper/%s: %s, spare %s\n", name, main.path,
+			   spare.path);
 	area_close(&area);
 	return r;
 }
@@ -318,23 +318,23 @@ static int scan(struct args *a)
 	if (opt(a, "json"))
 		out = json_object_new_array();
 	else if (!list.nr)
-		printf("no spare areas found%s\n", opt(a, "deep") ? "" :
-		       " at the start or end of any device; --deep looks everywhere");
+		print_text("no spare areas found%s\n", opt(a, "deep") ? "" :
+			   " at the start or end of any device; --deep looks everywhere");
 	for (i = 0; i < list.nr; i++) {
 		const struct candidate *c = list.c[i];
 		struct json_object *o;
 
 		state_of(c, state, sizeof(state));
 		if (!out) {
-			printf("%s, sector %llu: spare '%s', %u slots\n  uuid   %s, activated %llu times\n  main   %s%s%s\n  state  %s\n",
-			       c->spare.path, ULL(c->sb.spare_start),
-			       candidate_name(c), c->sb.layout.nr_slots,
-			       area_uuid(c->sb.uuid), ULL(c->sb.activations),
-			       c->sb.identity[0] ? c->sb.identity :
-			       "(no identity)",
-			       c->nr_mains == 1 || c->open_as[0] ? ", today " : "",
-			       c->nr_mains == 1 || c->open_as[0] ?
-			       c->main.path : "", state);
+			print_text("%s, sector %llu: spare '%s', %u slots\n  uuid   %s, activated %llu times\n  main   %s%s%s\n  state  %s\n",
+				   c->spare.path, ULL(c->sb.spare_start),
+				   candidate_name(c), c->sb.layout.nr_slots,
+				   area_uuid(c->sb.uuid), ULL(c->sb.activations),
+				   c->sb.identity[0] ? c->sb.identity :
+				   "(no identity)",
+				   c->nr_mains == 1 || c->open_as[0] ? ", today " : "",
+				   c->nr_mains == 1 || c->open_as[0] ?
+				   c->main.path : "", state);
 			continue;
 		}
 		o = json_object_new_object();
@@ -367,15 +367,10 @@ static int scan(struct args *a)
 	return RC_OK;
 }
 
-static bool wanted(const struct args *a, const struct candidate *c)
+static bool means(const char *arg, const struct candidate *c)
 {
-	int i;
-
-	for (i = 0; i < a->nr; i++)
-		if (!strcmp(a->arg[i], candidate_name(c)) ||
-		    !strcmp(a->arg[i], area_uuid(c->sb.uuid)))
-			return true;
-	return !a->nr;
+	return !strcmp(arg, candidate_name(c)) ||
+	       !strcmp(arg, area_uuid(c->sb.uuid));
 }
 
 int assemble_one(const struct args *a, const struct candidate *c)
@@ -402,9 +397,9 @@ int assemble_one(const struct args *a, const struct candidate *c)
 	r = check_prints(a, name, &c->sb, &c->main) ?:
 	    create_mapping(a, name, &c->main, &c->spare, &c->sb,
 			   c->sb.identity);
-	if (!r && !opt(a, "dry-run"))
-		printf("/dev/mapper/%s: %s, spare %s\n", name, c->main.path,
-		       c->spare.path);
+	if (!r && !opt(a, "dry-run") && !opt(a, "json"))
+		print_text("/dev/mapper/%s: %s, spare %s\n", name, c->main.path,
+			   c->spare.path);
 	return r;
 }
 
@@ -430,20 +425,88 @@ static int reopen(const struct args *a, struct candidate *c)
 	if (!opt(a, "yes") && !isatty(STDIN_FILENO))
 		return fail(RC_REFUSED, "%s is open on a main device that is gone, which is back as %s; 'dmremap assemble %s --yes' opens it anew",
 			    m.name, c->main.path, candidate_name(c));
-	snprintf(question, sizeof(question), "%s is open on a main device that is gone, which is back as\n  %s\nIt is closed, and opened anew.",
-		 m.name, device_whereabouts(&c->main));
+	text_into(question, sizeof(question), "%s is open on a main device that is gone, which is back as\n  %s\nIt is closed, and opened anew.",
+		  m.name, device_whereabouts(&c->main));
 	r = confirm(opt(a, "yes"), question) ?: parts_down(&m) ?:
 	    dm_remove(m.name);
 	c->open_as[0] = '\0';
 	return r ?: assemble_one(a, c);
 }
 
+/* What became of a pair, for --json. */
+static struct json_object *outcome(const struct candidate *c, bool was_open,
+				   int r)
+{
+	struct json_object *o = json_object_new_object();
+	struct remap m;
+	bool open;
+
+	open = !remap_get_quiet(was_open ? c->open_as : candidate_name(c), &m) &&
+	       m.spare == c->spare.devno && m.spare_start == c->sb.spare_start;
+	add_str(o, "name", candidate_name(c));
+	add_str(o, "uuid", area_uuid(c->sb.uuid));
+	add_str(o, "spare", c->spare.path);
+	add_str(o, "main", c->main.path);
+	add_str(o, "result", r ? "refused" : !open ? "left-alone" :
+		was_open ? "was-open" : "opened");
+	add_str(o, "why", open && !r ? "" : last_failure());
+	return o;
+}
+
+static struct json_object *not_found(const char *name)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_str(o, "name", name);
+	add_str(o, "result", "not-found");
+	add_str(o, "why", last_failure());
+	return o;
+}
+
+static int assemble_all(const struct args *a, struct candidates *list,
+			struct json_object *out)
+{
+	bool found[max(a->nr, 1)];
+	int i, j, r, worst = RC_OK;
+
+	memset(found, 0, sizeof(found));
+	for (i = 0; i < list->nr; i++) {
+		struct candidate *c = list->c[i];
+		bool was_open = c->open_as[0], want = !a->nr;
+
+		for (j = 0; j < a->nr; j++)
+			if (means(a->arg[j], c))
+				found[j] = want = true;
+		if (!want)
+			continue;
+		r = was_open ? reopen(a, c) : assemble_one(a, c);
+		worst = max(worst, r);
+		if (out)
+			json_object_array_add(out, outcome(c, c->open_as[0], r));
+	}
+	for (j = 0; j < a->nr; j++) {
+		if (found[j])
+			continue;
+		r = fail(RC_REFUSED, "no spare '%s' was found; 'dmremap scan --deep' looks everywhere",
+			 a->arg[j]);
+		worst = max(worst, r);
+		if (out)
+			json_object_array_add(out, not_found(a->arg[j]));
+	}
+	return worst;
+}
+
 static int assemble(struct args *a)
 {
+	bool json = opt(a, "json");
+	struct json_object *out;
 	struct candidates list;
-	int i, r, worst = RC_OK, hits = 0;
 	u64 seconds;
+	int r;
 
+	if (json && (opt(a, "incremental") || opt(a, "wait") ||
+		     opt(a, "dry-run")))
+		return fail(RC_USAGE, "assemble: --json does not go with --incremental, --wait or --dry-run");
 	if (opt(a, "incremental"))
 		return assemble_incremental(a);
 	r = opt_u64(a, "wait", &seconds);
@@ -454,20 +517,12 @@ static int assemble(struct args *a)
 	r = candidates_find(&list, opt(a, "deep"));
 	if (r)
 		return r;
-	for (i = 0; i < list.nr; i++) {
-		if (!wanted(a, list.c[i]))
-			continue;
-		hits++;
-		if (list.c[i]->open_as[0])
-			r = reopen(a, list.c[i]);
-		else
-			r = assemble_one(a, list.c[i]);
-		worst = max(worst, r);
-	}
-	if (a->nr && hits < a->nr)
-		worst = fail(RC_REFUSED, "not all of the named spares were found; 'dmremap scan --deep' looks everywhere");
+	out = json ? json_object_new_array() : NULL;
+	r = assemble_all(a, &list, out);
 	candidates_free(&list);
-	return worst;
+	if (out)
+		print_json(out, stdout);
+	return r;
 }
 
 const struct command cmd_open = {
@@ -529,6 +584,7 @@ const struct command cmd_assemble = {
 		{ "wait", "SECONDS", "wait so long until the named pairs are open, and say what is missing" },
 		{ "deep", NULL, "read all devices whole; slow" },
 		{ "force", NULL, "open pairs whose main device was written to without its spare" },
+		{ "json", NULL, "print what became of each pair, as JSON" },
 		{ "yes", NULL, "do not ask" },
 		{ "dry-run", NULL, "print the dmsetup lines, change nothing" } },
 };

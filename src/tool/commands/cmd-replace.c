@@ -22,6 +22,7 @@
 #include "copy/archive.h"
 #include "copy/copy.h"
 #include "copy/lost.h"
+#include "offline.h"
 #include "pairing/pairing.h"
 
 #include <malloc.h>
@@ -48,6 +49,7 @@ struct plan {
 	u64 late;		/* blocks copied while suspended */
 	long lost;		/* sectors */
 	char error[300];
+	bool remains;		/* the new spare could not be blanked again */
 };
 
 /* Features of the table that is in use, without the length of the old area. */
@@ -85,7 +87,7 @@ static int make_plan(struct args *a, struct plan *p)
 	    remap_get(a->arg[0], &p->m) ?: blocks_status(p->m.name, &p->k) ?:
 	    device_get(a->arg[1], false, &p->spare);
 	if (!r && !opt(a, "dry-run"))
-		r = blocks_lock(&p->m, &p->k, "move");
+		r = blocks_lock(&p->m, &p->k, a->cmd->name);
 	if (r)
 		return r;
 	if (p->m.suspended)
@@ -144,21 +146,21 @@ static int ask(const struct args *a, const struct plan *p)
 		return fail(RC_REFUSED, "the new spare %s holds %s; give --force, too, if it may be overwritten",
 			    p->spare.path, p->occupant);
 	if (opt(a, "spare-is-lost"))
-		n = snprintf(question, sizeof(question),
-			     "The spare of %s is given up. WARNING: what was on it is lost: %llu blocks and parts of blocks read as errors until they are written again ('dmremap whose %s --all' names the files). If it may come back, find it first.\nThe new one, of which sectors %llu to %llu will be overwritten:\n  %s\n",
-			     p->m.name, ULL(p->k.remappings), p->m.name,
-			     ULL(p->start), ULL(p->start + p->len - 1),
-			     device_describe(&p->spare));
+		n = text_into(question, sizeof(question),
+			      "The spare of %s is given up. WARNING: what was on it is lost: %llu blocks and parts of blocks read as errors until they are written again ('dmremap whose %s --all' names the files). If it may come back, find it first.\nThe new one, of which sectors %llu to %llu will be overwritten:\n  %s\n",
+			      p->m.name, ULL(p->k.remappings), p->m.name,
+			      ULL(p->start), ULL(p->start + p->len - 1),
+			      device_describe(&p->spare));
 	else
-		n = snprintf(question, sizeof(question),
+		n = text_into(question, sizeof(question),
 		     "The spare of %s is replaced.\nFrom:\n  %s\nTo, sectors %llu to %llu will be overwritten:\n  %s\n%llu blocks are copied; the device stays in use.\n",
 		     p->m.name, device_describe(&p->old), ULL(p->start),
 		     ULL(p->start + p->len - 1), device_describe(&p->spare),
 		     ULL(p->k.slots_used));
 	if (p->occupied)
-		n += snprintf(question + n, sizeof(question) - n,
-			      "WARNING: the new spare holds %s. It will be lost.\n",
-			      p->occupant);
+		n += text_into(question + n, sizeof(question) - n,
+			       "WARNING: the new spare holds %s. It will be lost.\n",
+			       p->occupant);
 	return confirm(opt(a, "yes"), question);
 }
 
@@ -297,22 +299,40 @@ static int copy_suspended(struct plan *p)
 	return r;
 }
 
-/* Both before and after a failed switch: the old table, and no copy. */
-static int go_back(struct plan *p, bool loaded)
+/*
+ * Both before and after a failed switch: the old table, and no copy. What has become
+ * of it is for tell_back().
+ */
+static void go_back(struct plan *p, bool loaded)
 {
-	int r;
-
 	p->env.hold = false;
-	r = env_blank(&p->env, &p->layout);
+	p->remains = env_blank(&p->env, &p->layout);
 	if (loaded)
-		r = dm_load(p->m.name, p->now) ?: r;
-	return dm_resume(p->m.name) ?: r;
+		dm_load(p->m.name, p->now);
+	dm_resume(p->m.name);
+}
+
+/* The kernel knows what is in use now. Return: RC_FAILED. */
+static int tell_back(const struct plan *p, const char *why)
+{
+	const char *with = strcmp(p->k.mode, "fail") ? "with the old spare" :
+			   "without a spare";
+	struct remap now;
+
+	if (remap_get_quiet(p->m.name, &now) || now.suspended ||
+	    now.spare != p->m.spare || now.spare_start != p->m.spare_start)
+		return fail(RC_FAILED, "%s: %s, and the old spare could not be brought back: 'dmsetup resume %s', then 'dmremap status'",
+			    p->m.name, why, p->m.name);
+	if (p->remains)
+		return fail(RC_FAILED, "%s: %s; it goes on %s. What was begun on %s cannot be removed: it is no spare, do not open it",
+			    p->m.name, why, with, p->spare.path);
+	return fail(RC_FAILED, "%s: %s; it goes on %s", p->m.name, why, with);
 }
 
 static int switch_over(struct plan *p)
 {
 	sigset_t all, old;
-	int r, back = 0;
+	int r;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
@@ -320,20 +340,14 @@ static int switch_over(struct plan *p)
 	if (r)
 		goto out;
 	if (copy_suspended(p)) {
-		r = RC_FAILED;
-		back = go_back(p, false);
+		go_back(p, false);
 	} else if (dm_load(p->m.name, p->then) || dm_resume(p->m.name)) {
-		r = RC_FAILED;
 		snprintf(p->error, sizeof(p->error), "the kernel does not take the new spare");
-		back = go_back(p, true);
+		go_back(p, true);
 	}
 out:
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	if (p->error[0])
-		fail(0, "%s: %s; %s", p->m.name, p->error, back ?
-		     "and the old spare could not be brought back: 'dmsetup resume' it, then 'dmremap status'" :
-		     "it goes on with the old spare");
-	return r;
+	return p->error[0] ? tell_back(p, p->error) : r;
 }
 
 static void retire_old(struct plan *p)
@@ -394,16 +408,29 @@ static int switch_to_new(struct plan *p)
 	r = dm_suspend_as_it_is(p->m.name);
 	if (!r && (env_publish(&p->env) || dm_load(p->m.name, p->then) ||
 		   dm_resume(p->m.name))) {
-		r = RC_FAILED;
 		go_back(p, true);
-		fail(0, "%s: the new spare cannot be used; it goes on without one",
-		     p->m.name);
+		r = tell_back(p, "the new spare cannot be used");
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return r;
 }
 
-static int without_old(struct plan *p)
+static int as_json(const struct plan *p, u64 lost, double seconds)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_str(o, "device", p->m.name);
+	add_str(o, "spare", p->spare.path);
+	add_u64(o, "spare_start", p->start);
+	add_u64(o, "blocks_copied", p->copier.blocks);
+	add_u64(o, "copied_while_suspended", p->late);
+	json_object_object_add(o, "suspended_seconds",
+			       json_object_new_double(seconds));
+	add_u64(o, "lost_sectors", lost);
+	return print_json(o, stdout);
+}
+
+static int without_old(const struct args *a, struct plan *p)
 {
 	int r = enter_lost(p);
 
@@ -417,9 +444,11 @@ static int without_old(struct plan *p)
 	munlockall();
 	if (!r)
 		archive_keep(&p->spare, p->start, "after 'replace'");
+	if (!r && opt(a, "json"))
+		return as_json(p, p->lost, 0);
 	if (!r)
-		printf("%s: the spare is on %s now; %ld sectors are lost, and read as errors until they are written again ('dmremap whose %s --all' names the files)\n",
-		       p->m.name, p->spare.path, p->lost, p->m.name);
+		print_text("%s: the spare is on %s now; %ld sectors are lost, and read as errors until they are written again ('dmremap whose %s --all' names the files)\n",
+			   p->m.name, p->spare.path, p->lost, p->m.name);
 	return r;
 }
 
@@ -435,10 +464,10 @@ static int run(struct args *a)
 	r = make_plan(a, p);
 	if (!r && opt(a, "dry-run")) {
 		if (opt(a, "spare-is-lost"))
-			printf("# a new spare on %s, with %llu blocks marked as lost\n",
-			       p->spare.path, ULL(p->k.remappings));
+			print_text("# a new spare on %s, with %llu blocks marked as lost\n",
+				   p->spare.path, ULL(p->k.remappings));
 		else
-			printf("# copy %llu blocks from %s to %s; between suspend and resume: what has changed since, and the metadata\n",
+			print_text("# copy %llu blocks from %s to %s; between suspend and resume: what has changed since, and the metadata\n",
 		       ULL(p->k.slots_used), p->old.path, p->spare.path);
 		would_load(p->m.name, p->then);
 		goto out;
@@ -459,7 +488,7 @@ static int run(struct args *a)
 	}
 	catch_signals();
 	if (opt(a, "spare-is-lost")) {
-		r = without_old(p);
+		r = without_old(a, p);
 		goto out;
 	}
 	r = copy_in_use(p);
@@ -480,12 +509,16 @@ static int run(struct args *a)
 		goto out;
 	retire_old(p);
 	archive_keep(&p->spare, p->start, "after 'replace'");
-	printf("%s: the spare is on %s now: %llu blocks copied, %llu of them while suspended, for %.1f s\n",
-	       p->m.name, p->spare.path, ULL(p->copier.blocks), ULL(p->late),
-	       begun);
+	if (opt(a, "json")) {
+		r = as_json(p, copy_lost(&p->copier), begun);
+		goto out;
+	}
+	print_text("%s: the spare is on %s now: %llu blocks copied, %llu of them while suspended, for %.1f s\n",
+		   p->m.name, p->spare.path, ULL(p->copier.blocks), ULL(p->late),
+		   begun);
 	if (copy_lost(&p->copier))
-		printf("WARNING: %llu sectors could not be read from the old spare and are lost ('dmremap list %s --lost')\n",
-		       ULL(copy_lost(&p->copier)), p->m.name);
+		print_text("WARNING: %llu sectors could not be read from the old spare and are lost ('dmremap list %s --lost')\n",
+			   ULL(copy_lost(&p->copier)), p->m.name);
 out:
 	copy_exit(&p->copier);
 	env_close(&p->env);
@@ -509,6 +542,7 @@ const struct command cmd_replace = {
 		{ "size", "SIZE", "length of the new spare area (default: to the end of the device)" },
 		{ "start", "SIZE", "where the new spare area starts (default: at 0)" },
 		{ "spare-is-lost", NULL, "the old spare is gone for good: mark what was on it as lost, and go on" },
+		{ "json", NULL, "print the result as JSON" },
 		{ "yes", NULL, "do not ask" },
 		{ "force", NULL, "with --yes: overwrite what is on NEWSPARE" },
 		{ "dry-run", NULL, "print the dmsetup lines, change nothing" },

@@ -163,7 +163,7 @@ static int retest(struct args *a)
 	int r;
 
 	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k) ?:
-	    blocks_lock(&m, &k, opt(a, "idle") ? "retest" : "act");
+	    blocks_lock(&m, &k, opt(a, "idle") ? "retest --idle" : a->cmd->name);
 	if (r)
 		return r;
 	if (a->nr < 2 && !opt(a, "all"))

@@ -162,7 +162,7 @@ static int run(struct args *a)
 
 	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &before) ?:
 	    range_arg(&m, whole ? NULL : a->arg[1], &start, &count) ?:
-	    blocks_lock(&m, &before, "scrub") ?: open_device(&m, &s);
+	    blocks_lock(&m, &before, a->cmd->name) ?: open_device(&m, &s);
 	if (r)
 		goto out;
 	state_key(key, sizeof(key), before.uuid, before.identity, NULL);
@@ -190,15 +190,15 @@ static int run(struct args *a)
 	if (!r && opt(a, "json"))
 		r = as_json(&m, &s, count, &before);
 	else if (!r && !blocks_status(m.name, &after))
-		printf("%s: %s read; %llu blocks unreadable (%llu known bad blocks now, %llu before), %llu blocks rescued to the spare\n",
-		       m.name, human_size(count), ULL(s.unreadable),
-		       ULL(after.known_bad), ULL(before.known_bad),
-		       ULL(after.rescued - min(after.rescued,
-					       before.rescued)));
+		print_text("%s: %s read; %llu blocks unreadable (%llu known bad blocks now, %llu before), %llu blocks rescued to the spare\n",
+			   m.name, human_size(count), ULL(s.unreadable),
+			   ULL(after.known_bad), ULL(before.known_bad),
+			   ULL(after.rescued - min(after.rescued,
+						   before.rescued)));
 	if (!r && s.unreadable) {
 		if (!opt(a, "json"))
-			printf("'dmremap whose %s --all' says which files they belong to\n",
-			       m.name);
+			print_text("'dmremap whose %s --all' says which files they belong to\n",
+				   m.name);
 		r = RC_PARTLY;
 	}
 out:

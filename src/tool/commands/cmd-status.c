@@ -58,17 +58,17 @@ __printf(2, 3)
 static void say(const char *label, const char *fmt, ...)
 {
 	unsigned int width = UINT_MAX, col = 0, n;
-	char text[1400], *s = text;
+	char *text, *s;
 	struct winsize ws;
 	va_list ap;
 
 	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col)
 		width = max(ws.ws_col, 40) - 10;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	text = text_of(fmt, ap);
 	va_end(ap);
 	printf("  %-7s ", label);
-	for (; *s; s += n) {
+	for (s = text; *s; s += n) {
 		s += strspn(s, " ");
 		n = strcspn(s, " ");
 		if (col && col + 1 + n > width) {
@@ -78,6 +78,7 @@ static void say(const char *label, const char *fmt, ...)
 		col += printf("%s%.*s", col ? " " : "", n, s);
 	}
 	putchar('\n');
+	free(text);
 }
 
 static void say_device(const char *what, dev_t devno, const char *path)
@@ -151,11 +152,12 @@ static void as_text(const struct report *r)
 	static const char *const verdict[] = {
 		"FINE", "ATTENTION", "CRITICAL", "UNKNOWN" };
 
-	printf("%s: %s%s%s%s%s%s\n", r->m.name, colour(r->health),
-	       verdict[r->health], *colour(r->health) ? "\033[m" : "",
-	       k->label[0] && strcmp(k->label, r->m.name) ? ", label " : "",
-	       k->label[0] && strcmp(k->label, r->m.name) ? k->label : "",
-	       r->m.suspended ? ", suspended" : "");
+	print_text("%s: ", r->m.name);
+	printf("%s%s%s", colour(r->health), verdict[r->health],
+	       *colour(r->health) ? "\033[m" : "");
+	if (k->label[0] && strcmp(k->label, r->m.name))
+		print_text(", label %s", k->label);
+	puts(r->m.suspended ? ", suspended" : "");
 	if (r->health != HEALTH_UNKNOWN)
 		say_safe(k);
 	say_why(r->why);
@@ -237,9 +239,13 @@ static void csv_head(FILE *f)
 	fputc('\n', f);
 }
 
-/* A label may hold anything printable. */
+/* A label may hold anything. */
 static void csv_text(FILE *f, const char *s)
 {
+	if (*s && !s[strcspn(s, "\",\r\n")]) {
+		fputs(s, f);
+		return;
+	}
 	fputc('"', f);
 	for (; *s; s++)
 		fprintf(f, *s == '"' ? "\"\"" : "%c", *s);
@@ -250,9 +256,13 @@ static void as_csv(FILE *f, const struct report *r)
 {
 	unsigned int i;
 
-	fprintf(f, "%s,%s,%s,%s,%s,%s,%s,", r->m.name, health_names[r->health],
-		r->k.mode, r->k.breaker, r->m.main_path, r->m.spare_path,
-		r->k.uuid);
+	csv_text(f, r->m.name);
+	fprintf(f, ",%s,%s,%s,", health_names[r->health], r->k.mode,
+		r->k.breaker);
+	csv_text(f, r->m.main_path);
+	fputc(',', f);
+	csv_text(f, r->m.spare_path);
+	fprintf(f, ",%s,", r->k.uuid);
 	csv_text(f, r->k.label);
 	for (i = 0; i < KSTAT_NR; i++)
 		fprintf(f, ",%llu", ULL(kstat_value(&r->k, i)));
@@ -273,13 +283,24 @@ static bool is_counter(const char *name)
 	return false;
 }
 
-static void prom_label(FILE *f, const char *s)
+/* One label that is no UTF-8, and Prometheus takes none of the file. */
+static void prom_label(FILE *f, const char *value)
 {
-	for (; *s; s++) {
+	char text[4 * PATH_MAX], *s;
+
+	text_into(text, sizeof(text), "%s", value);
+	for (s = text; *s; s++) {
 		if (*s == '"' || *s == '\\')
 			fputc('\\', f);
 		fputc(*s, f);
 	}
+}
+
+static void prom_name(FILE *f, const char *metric, const char *name)
+{
+	fprintf(f, "%s{name=\"", metric);
+	prom_label(f, name);
+	fputc('"', f);
 }
 
 static void as_prometheus(FILE *f, const struct report *r, int nr)
@@ -288,14 +309,15 @@ static void as_prometheus(FILE *f, const struct report *r, int nr)
 	int d;
 
 	fprintf(f, "# HELP dmremap_health 0 fine, 1 attention, 2 critical, 3 unknown\n# TYPE dmremap_health gauge\n");
-	for (d = 0; d < nr; d++)
-		fprintf(f, "dmremap_health{name=\"%s\"} %d\n", r[d].m.name,
-			r[d].health);
+	for (d = 0; d < nr; d++) {
+		prom_name(f, "dmremap_health", r[d].m.name);
+		fprintf(f, "} %d\n", r[d].health);
+	}
 	fprintf(f, "# HELP dmremap_info who is who\n# TYPE dmremap_info gauge\n");
 	for (d = 0; d < nr; d++) {
-		fprintf(f, "dmremap_info{name=\"%s\",uuid=\"%s\",mode=\"%s\",breaker=\"%s\",main=\"",
-			r[d].m.name, r[d].k.uuid, r[d].k.mode,
-			r[d].k.breaker);
+		prom_name(f, "dmremap_info", r[d].m.name);
+		fprintf(f, ",uuid=\"%s\",mode=\"%s\",breaker=\"%s\",main=\"",
+			r[d].k.uuid, r[d].k.mode, r[d].k.breaker);
 		prom_label(f, r[d].m.main_path);
 		fprintf(f, "\",spare=\"");
 		prom_label(f, r[d].m.spare_path);
@@ -314,23 +336,27 @@ static void as_prometheus(FILE *f, const struct report *r, int nr)
 			 c ? "_total" : "");
 		fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", name, n->help,
 			name, c ? "counter" : "gauge");
-		for (d = 0; d < nr; d++)
-			if (r[d].health != HEALTH_UNKNOWN)
-				fprintf(f, "%s{name=\"%s\"} %llu\n", name,
-					r[d].m.name,
-					ULL(kstat_value(&r[d].k, i)));
+		for (d = 0; d < nr; d++) {
+			if (r[d].health == HEALTH_UNKNOWN)
+				continue;
+			prom_name(f, name, r[d].m.name);
+			fprintf(f, "} %llu\n", ULL(kstat_value(&r[d].k, i)));
+		}
 	}
 }
 
 /* 'label'=value;warn;crit;min;max, as the Monitoring Plugins have it */
-static void perfdata(FILE *f, const char *name, const char *what, u64 v,
+static void perfdata(FILE *f, const char *device, const char *what, u64 v,
 		     const char *limits)
 {
+	char text[4 * DM_NAME], *name;
+
 	/* A quote within quotes is written twice; '=' ends a label. */
+	text_into(text, sizeof(text), "%s", device);
 	fprintf(f, " '");
-	for (; *name; name++)
+	for (name = text; *name; name++)
 		fprintf(f, "%s", *name == '\'' ? "\'\'" :
-			(char[]){ strchr("=|\n", *name) ? '_' : *name, 0 });
+			(char[]){ strchr("=|", *name) ? '_' : *name, 0 });
 	fprintf(f, "_%s'=%llu%s", what, ULL(v), limits);
 }
 
@@ -344,15 +370,15 @@ static void as_nagios(FILE *f, const struct report *r, int nr,
 
 	fprintf(f, "DMREMAP %s - ", verdict[nr ? worst : HEALTH_UNKNOWN]);
 	for (d = 0; d < nr; d++) {
-		char why[sizeof(r[d].why)], *c;
+		char text[2 * sizeof(r[d].why)], *c;
 
 		if (r[d].health == HEALTH_FINE)
 			continue;
 		/* The bar is where numbers begin. */
-		strscpy(why, r[d].why, sizeof(why));
-		for (c = why; *c; c++)
-			*c = *c == '|' || *c == '\n' ? ' ' : *c;
-		fprintf(f, "%s%s: %s", told++ ? "; " : "", r[d].m.name, why);
+		text_into(text, sizeof(text), "%s: %s", r[d].m.name, r[d].why);
+		for (c = text; *c; c++)
+			*c = *c == '|' ? ' ' : *c;
+		fprintf(f, "%s%s", told++ ? "; " : "", text);
 	}
 	if (!told)
 		fprintf(f, nr ? "%d device%s, no bad block is without its data" :

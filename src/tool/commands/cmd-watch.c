@@ -30,14 +30,15 @@ struct watch {
 __printf(3, 4)
 static void put(int y, int x, const char *fmt, ...)
 {
-	char text[1400];
 	va_list ap;
+	char *text;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	text = text_of(fmt, ap);
 	va_end(ap);
 	if (y < LINES && x < COLS)
 		mvaddnstr(y, x, text, COLS - x);
+	free(text);
 }
 
 /* Breaks between words, at most @max lines. Return: how many were needed. */
@@ -178,17 +179,18 @@ static void show(const struct watch *w, u64 interval)
 	const struct kstat *k = &w->k;
 	char why[1200], line[400];
 	enum health h = kstat_health(k, w->m.name, why, sizeof(why));
-	int y = 0, room = LINES;
+	int x, y = 0, room = LINES;
 
 	erase();
 	attrset(A_BOLD);
-	put(y, 0, "%s: ", w->m.name);
+	x = text_into(line, sizeof(line), "%s: ", w->m.name);
+	put(y, 0, "%s", line);
 	if (w->colour)
 		attrset(COLOR_PAIR(h == HEALTH_FINE ? 2 :
 				   h == HEALTH_ATTENTION ? 3 : 1) | A_BOLD);
-	put(y, strlen(w->m.name) + 2, "%s", word[h]);
+	put(y, x, "%s", word[h]);
 	attrset(A_NORMAL);
-	put(y++, strlen(w->m.name) + 4 + strlen(word[h]),
+	put(y++, x + 2 + strlen(word[h]),
 	    "%s on %s, spare %s", human_size(w->m.sectors), w->m.main_path,
 	    w->m.spare_path);
 	/* The reasons may take a quarter of the screen. */
@@ -258,11 +260,11 @@ static int lines(struct watch *w, u64 interval)
 		now = time(NULL);
 		strftime(when, sizeof(when), "%H:%M:%S", localtime(&now));
 		trend_text(w, interval, text, sizeof(text));
-		printf("%s %s: %s, %llu on the spare, %llu known bad, %llu lost, %llu slots free; %s\n",
-		       when, w->m.name,
-		       word[kstat_health(&w->k, w->m.name, why, sizeof(why))],
-		       ULL(w->k.remappings), ULL(w->k.known_bad),
-		       ULL(w->k.lost_sectors), ULL(w->k.slots_free), text);
+		print_text("%s %s: %s, %llu on the spare, %llu known bad, %llu lost, %llu slots free; %s\n",
+			   when, w->m.name,
+			   word[kstat_health(&w->k, w->m.name, why, sizeof(why))],
+			   ULL(w->k.remappings), ULL(w->k.known_bad),
+			   ULL(w->k.lost_sectors), ULL(w->k.slots_free), text);
 		if (fflush(stdout) || ferror(stdout)) {
 			r = fail(RC_FAILED, "cannot write the output: %s",
 				 strerror(errno));

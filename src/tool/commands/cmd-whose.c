@@ -64,9 +64,9 @@ static int find_sector(const struct remap *m, const char *arg, bool json)
 			free(reply);
 			return sector_as_json(m, sector, NULL);
 		}
-		printf("sector %llu is in block %llu (sectors %llu to %llu), which is healthy: on the main device %s\n",
-		       ULL(sector), ULL(sector / 8), ULL(sector & ~7ULL),
-		       ULL(min(sector | 7, m->sectors - 1)), m->main_path);
+		print_text("sector %llu is in block %llu (sectors %llu to %llu), which is healthy: on the main device %s\n",
+			   ULL(sector), ULL(sector / 8), ULL(sector & ~7ULL),
+			   ULL(min(sector | 7, m->sectors - 1)), m->main_path);
 	} else if (kblocks_parse(&b, reply) && b.nr) {
 		const struct kblock *k = &b.b[0];
 		unsigned int i = sector - k->sector;
@@ -77,14 +77,14 @@ static int find_sector(const struct remap *m, const char *arg, bool json)
 			free(reply);
 			return r;
 		}
-		printf("sector %llu is in block %llu (sectors %llu to %llu), which is %s",
-		       ULL(sector), ULL(sector / 8), ULL(k->sector),
-		       ULL(k->sector + k->sectors - 1), block_state(k));
+		print_text("sector %llu is in block %llu (sectors %llu to %llu), which is %s",
+			   ULL(sector), ULL(sector / 8), ULL(k->sector),
+			   ULL(k->sector + k->sectors - 1), block_state(k));
 		if (k->slot != U32_MAX)
 			printf(", slot %u", k->slot);
-		printf("; this sector is %s\n", k->lost >> i & 1 ? "lost" :
-		       k->valid >> i & 1 ? "on the spare" :
-		       "known bad: read from the main device, as far as it reads");
+		print_text("; this sector is %s\n", k->lost >> i & 1 ? "lost" :
+			   k->valid >> i & 1 ? "on the spare" :
+			   "known bad: read from the main device, as far as it reads");
 		free(b.b);
 	}
 	free(reply);
@@ -232,8 +232,8 @@ static int find_file(const char *path, bool json)
 	else if (json)
 		r = file_as_json(path, &m, &f);
 	else if (!f.bad)
-		printf("%s: all of its %llu extents are on healthy blocks of %s\n",
-		       plain(path), ULL(f.pieces), m.name);
+		print_text("%s: all of its %llu extents are on healthy blocks of %s\n",
+			   plain(path), ULL(f.pieces), m.name);
 out:
 	table_print(f.table);
 	json_object_put(f.list);
@@ -289,7 +289,7 @@ static void tell_name(struct telling *t, const struct owner *o)
 	free(t->last);
 	t->last = strdup(o->path);
 	if (t->form == NAMES)
-		puts(plain(o->path));
+		print_text("%s\n", plain(o->path));
 	else
 		fwrite(o->path, strlen(o->path) + 1, 1, stdout);
 }
@@ -306,9 +306,9 @@ static void tell_text(const struct owner *o)
 	printf("sectors %llu to %llu: ", ULL(o->start),
 	       ULL(o->start + o->count - 1));
 	if (o->kind == OWNER_FILE)
-		printf("%s, bytes %llu to %llu\n", plain(o->path),
-		       ULL(o->offset << 9),
-		       ULL(((o->offset + o->count) << 9) - 1));
+		print_text("%s, bytes %llu to %llu\n", plain(o->path),
+			   ULL(o->offset << 9),
+			   ULL(((o->offset + o->count) << 9) - 1));
 	else
 		puts(what[o->kind]);
 }
@@ -398,7 +398,7 @@ static int whose_cmd(struct args *a)
 	if (!r && want.nr)
 		r = ask_owners(&m, &want, &t);
 	else if (!r && t.form == TEXT)
-		printf("%s: no block is known bad or lost\n", m.name);
+		print_text("%s: no block is known bad or lost\n", m.name);
 	if (t.list)
 		print_json(t.list, stdout);
 	ranges_free(&want);

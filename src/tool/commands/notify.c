@@ -3,6 +3,7 @@
  * dmremap: telling of events.
  */
 #include "notify.h"
+#include "offline.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,11 +14,11 @@
 #include <sys/wait.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SENDMAIL	"/usr/sbin/sendmail"
-#define QUIET		10	/* seconds without an event: the burst is over */
-#define LONGEST		120	/* a mail does not wait longer for its end */
+#define LONGEST		12	/* quiet times: a mail does not wait longer for the end */
 #define MAX_TEXT	32768	/* fits into a pipe */
 
 extern char **environ;
@@ -191,30 +192,47 @@ static void write_log(const char *event, const char *device, const char *text)
 				"DMREMAP_DEVICE=%s", device, NULL);
 }
 
+static void print_line(const struct notify *n, const char *event,
+		       const char *name, const char *text)
+{
+	struct json_object *o;
+
+	if (n->json) {
+		o = json_object_new_object();
+		json_object_object_add(o, "time", json_object_new_int64(time(NULL)));
+		add_str(o, "event", event);
+		add_str(o, "name", name);
+		add_str(o, "text", text);
+		puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN |
+						    JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_put(o);
+	} else {
+		print_text("%s %s: %s\n", event, name, text);
+	}
+	fflush(stdout);
+}
+
 void notify_tell(struct notify *n, const char *event, const char *name,
 		 const char *fmt, ...)
 {
-	char text[1400], *s, device[256];
+	char device[4 * 256];
 	va_list ap;
+	char *text;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	text = text_of(fmt, ap);
 	va_end(ap);
 	/* A name may hold anything: it stays one line, in a header, too. */
-	strscpy(device, name, sizeof(device));
-	for (s = device; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
-	if (!printed_to_journal()) {
-		printf("%s %s: %s\n", event, device, text);
-		fflush(stdout);
-	}
-	if (n->syslog || printed_to_journal())
+	text_into(device, sizeof(device), "%s", name);
+	if (n->json || !printed_to_journal())
+		print_line(n, event, name, text);
+	if (n->syslog || (printed_to_journal() && !n->json))
 		write_log(event, device, text);
 	if (n->hook)
 		run_hook(n, event, name, text);
 	if (n->mail)
 		collect(n, event, device, text);
+	free(text);
 }
 
 int notify_due(const struct notify *n)
@@ -223,7 +241,7 @@ int notify_due(const struct notify *n)
 
 	if (!n->nr)
 		return -1;
-	at = min(n->last + QUIET, n->first + LONGEST);
+	at = min(n->last + n->quiet, n->first + LONGEST * n->quiet);
 	return max((int)((at - now_seconds()) * 1000), 0);
 }
 

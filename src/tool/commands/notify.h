@@ -12,7 +12,9 @@ struct notify {
 	const char *hook;	/* a program's full path, or NULL */
 	const char *mail;	/* an address, or NULL */
 	bool syslog;
+	bool json;		/* the lines are JSON */
 	u64 timeout;		/* seconds for the hook, and for sendmail */
+	u64 quiet;		/* seconds without an event: the burst is over */
 	/* The mail that is being collected */
 	char *text;
 	size_t len;

@@ -3,10 +3,7 @@
  * dmremap: the blocks of an open device, asked from the kernel.
  */
 #include "blocks.h"
-
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include "lock.h"
 
 #define ULL(x)	((unsigned long long)(x))
 /* Blocks in one answer of the kernel: some 70 bytes each. */
@@ -26,26 +23,13 @@ int blocks_status(const char *name, struct kstat *k)
 	return r;
 }
 
-static const char *who_holds(const char *work)
-{
-	return !strcmp(work, "move") ? "replace', 'detach' or 'grow" :
-	       !strcmp(work, "act") ? "evacuate', 'release', 'retest' or 'import" :
-	       work;
-}
-
-/* A name in a table of the kernel's: no file can be left behind. */
 int blocks_lock(const struct remap *m, const struct kstat *k, const char *work)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char key[160];
 
-	snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "dmremap/%s/%s",
-		 k->uuid, work);
-	if (fd < 0 || !bind(fd, (struct sockaddr *)&name, sizeof(name)))
-		return RC_OK;
-	close(fd);
-	return fail(RC_REFUSED, "another 'dmremap %s' of %s is under way; wait for it, or interrupt it",
-		    who_holds(work), m->name);
+	snprintf(key, sizeof(key), "%s%s", k->uuid[0] ? k->uuid : m->name,
+		 strcmp(work, "retest --idle") ? "" : "-idle");
+	return pair_lock(key, m->name, work);
 }
 
 int blocks_range(const char *name, u64 start, u64 count, struct kblocks *b)

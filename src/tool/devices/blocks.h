@@ -15,17 +15,9 @@ int blocks_list(const char *name, struct kblocks *b);
 int blocks_range(const char *name, u64 start, u64 count, struct kblocks *b);
 int blocks_status(const char *name, struct kstat *k);
 
-/**
- * blocks_lock() - no two works of one kind on one device
- * @m: the device
- * @k: its status
- * @work: "move" (replace, detach, grow: two would take each other's notes of what was
- *	written away), "act" (evacuate, release, retest, import), "retest" (in the
- *	background, where it waits for long) or "scrub"
- *
- * Holds until this program ends.
- *
- * Return: RC_OK, or RC_REFUSED with a message.
+/*
+ * pair_lock() of an open device. @work: the command; "retest --idle", which waits for
+ * long, excludes only itself.
  */
 int blocks_lock(const struct remap *m, const struct kstat *k, const char *work);
 

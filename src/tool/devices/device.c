@@ -97,9 +97,6 @@ static void copy_trimmed(char *to, size_t size, const char *from)
 	strscpy(to, from, size);
 	for (p = to + strlen(to); p > to && isspace((unsigned char)p[-1]); p--)
 		p[-1] = '\0';
-	for (p = to; *p; p++)
-		if (!isprint((unsigned char)*p))
-			*p = '?';
 }
 
 /* Without udevd nobody has asked the partition table yet. */
@@ -586,28 +583,28 @@ int device_known(dev_t devno, struct device *d)
 
 const char *device_describe(const struct device *d)
 {
-	static char buf[4][512];
+	static char buf[4][1024];
 	static unsigned int i;
 	char *s = buf[i++ % 4];
 
-	snprintf(s, sizeof(buf[0]), "%.200s: %s%s%s%s%s%s%s", d->path, d->model,
-		 d->model[0] ? " " : "", d->serial,
-		 d->model[0] || d->serial[0] ? ", " : "",
-		 human_size(d->sectors), d->content[0] ? ", " : "", d->content);
+	text_into(s, sizeof(buf[0]), "%.200s: %s%s%s%s%s%s%s", d->path, d->model,
+		  d->model[0] ? " " : "", d->serial,
+		  d->model[0] || d->serial[0] ? ", " : "",
+		  human_size(d->sectors), d->content[0] ? ", " : "", d->content);
 	return s;
 }
 
 const char *device_whereabouts(const struct device *d)
 {
-	static char buf[4][800];
+	static char buf[4][1600];
 	static unsigned int i;
 	char *s = buf[i++ % 4];
 
-	snprintf(s, sizeof(buf[0]), "%.200s (%s%s%s%s%s%s%s%s%.200s)", d->path,
-		 d->model, d->model[0] ? " " : "", d->serial,
-		 d->model[0] || d->serial[0] ? ", " : "",
-		 human_size(d->sectors), d->port[0] ? ", at " : "", d->port,
-		 d->used_by[0] ? ", " : "", d->used_by);
+	text_into(s, sizeof(buf[0]), "%.200s (%s%s%s%s%s%s%s%s%.200s)", d->path,
+		  d->model, d->model[0] ? " " : "", d->serial,
+		  d->model[0] || d->serial[0] ? ", " : "",
+		  human_size(d->sectors), d->port[0] ? ", at " : "", d->port,
+		  d->used_by[0] ? ", " : "", d->used_by);
 	return s;
 }
 

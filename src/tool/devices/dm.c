@@ -4,6 +4,7 @@
  */
 #include "dm.h"
 #include "face/tool.h"
+#include "kstat.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -24,46 +25,32 @@ static void kmsg_mark(void)
 		lseek(kmsg, 0, SEEK_END);
 }
 
-/*
- * Why: what the module itself logged, the gravest and last of it; else what the
- * table line of device-mapper says, which is less. Record: "level,...;text".
- */
-static const char *kmsg_reason(void)
+/* ": why", or "", for messages about the device @name. */
+static const char *kmsg_reason(const char *name)
 {
-	static char reason[400];
-	char rec[8192], *text, *dev;
-	int level, best = INT_MAX;
+	static char text[sizeof(((struct reason *)0)->text) + 2];
+	struct reason reason = { .text = "" };
+	struct dm_task *t = dm_task_create(DM_DEVICE_INFO);
+	struct dm_info info = { 0 };
+	char rec[8192];
 	ssize_t n;
 
-	reason[0] = '\0';
+	if (t && dm_task_set_name(t, name) && dm_task_run(t) &&
+	    dm_task_get_info(t, &info) && info.exists)
+		snprintf(reason.dev, sizeof(reason.dev), "%u:%u", info.major,
+			 info.minor);
+	if (t)
+		dm_task_destroy(t);
 	while (kmsg >= 0 && ((n = read(kmsg, rec, sizeof(rec) - 1)) > 0 ||
 			     (n < 0 && errno == EPIPE))) {
 		if (n < 0)
 			continue;
 		rec[n] = '\0';
-		level = atoi(rec) & 7;
-		text = strchr(rec, ';');
-		if (!text++)
-			continue;
-		text[strcspn(text, "\n")] = '\0';
-		if (!strncmp(text, "device-mapper: remap: ", 22)) {
-			text += 22;
-		} else if (!strncmp(text, "device-mapper: table: ", 22) &&
-			   strstr(text, ": dm-remap: ")) {
-			text = strstr(text, ": dm-remap: ") + 12;
-			level += 8;
-		} else {
-			continue;
-		}
-		/* "254:0: ": the person has given it a name. */
-		dev = text + strspn(text, "0123456789:");
-		if (dev > text && *dev == ' ')
-			text = dev + 1;
-		if (level <= best)
-			snprintf(reason, sizeof(reason), ": %.380s", text);
-		best = min(best, level);
+		reason_take(&reason, rec);
 	}
-	return reason;
+	snprintf(text, sizeof(text), "%s%s", reason.text[0] ? ": " : "",
+		 reason.text);
+	return text;
 }
 
 static void no_log(int level, const char *file, int line, int err,
@@ -345,7 +332,7 @@ int remap_message(const char *name, char **reply, bool quiet,
 	if (quiet)
 		return -e;
 	return fail(RC_FAILED, "%s: the kernel refused '%s': %s%s", name, text,
-		    strerror(e), kmsg_reason());
+		    strerror(e), kmsg_reason(name));
 }
 
 /*--------------------------------------------------------------------
@@ -354,7 +341,7 @@ int remap_message(const char *name, char **reply, bool quiet,
  */
 /* As a person would do it by hand. */
 static void debug_task(int type, const char *name, const char *uuid,
-		       const struct dm_line *l)
+		       const struct dm_line *l, const char *how)
 {
 	const char *verb = type == DM_DEVICE_CREATE ? "create" :
 			   type == DM_DEVICE_RELOAD ? "load" :
@@ -362,8 +349,8 @@ static void debug_task(int type, const char *name, const char *uuid,
 			   type == DM_DEVICE_SUSPEND ? "suspend" :
 			   type == DM_DEVICE_RESUME ? "resume" : "remove";
 
-	debug("dmsetup %s '%s'%s%s%s", verb, name, uuid ? " --uuid '" : "",
-	      uuid ?: "", uuid ? "'" : "");
+	debug("dmsetup %s%s '%s'%s%s%s", verb, how, name,
+	      uuid ? " --uuid '" : "", uuid ?: "", uuid ? "'" : "");
 	for (; l; l = l->next)
 		debug("  table line: %llu %llu %s %s", (unsigned long long)l->start,
 		      (unsigned long long)l->len, l->type, l->params);
@@ -376,7 +363,7 @@ static int run_task(int type, const char *name, const char *uuid,
 	uint32_t cookie = 0;
 	int e = 0;
 
-	debug_task(type, name, uuid, lines);
+	debug_task(type, name, uuid, lines, "");
 	kmsg_mark();
 	if (!t || !dm_task_set_name(t, name) ||
 	    (uuid && !dm_task_set_uuid(t, uuid)))
@@ -401,28 +388,29 @@ static int run_task(int type, const char *name, const char *uuid,
 	if (!e)
 		return RC_OK;
 	return fail(RC_FAILED, "%s: the kernel did not %s it: %s%s", name, verb,
-		    strerror(e), kmsg_reason());
+		    strerror(e), kmsg_reason(name));
 }
 
 static int claim_task(int type, const char *name, const char *uuid,
 		      const struct device *d)
 {
 	struct dm_task *t = dm_task_create(type);
-	char params[64];
+	struct dm_line *l = NULL;
 	int e = ENOMEM;
 
+	if (d)
+		l = dm_line(0, d->sectors, "linear", "%u:%u 0",
+			    major(d->devno), minor(d->devno));
+	debug_task(type, name, uuid, l, d ? " --readonly" : "");
 	if (!t || !dm_task_set_name(t, name) ||
 	    (uuid && !dm_task_set_uuid(t, uuid)))
 		goto out;
-	if (d) {
-		snprintf(params, sizeof(params), "%u:%u 0", major(d->devno),
-			 minor(d->devno));
-		if (!dm_task_set_ro(t) ||
-		    !dm_task_add_target(t, 0, d->sectors, "linear", params))
-			goto out;
-	}
+	if (l && (!dm_task_set_ro(t) ||
+		  !dm_task_add_target(t, l->start, l->len, l->type, l->params)))
+		goto out;
 	e = dm_task_run(t) ? 0 : dm_task_get_errno(t) ?: EIO;
 out:
+	dm_free_lines(l);
 	if (t)
 		dm_task_destroy(t);
 	return -e;
@@ -477,9 +465,11 @@ int dm_suspend(const char *name)
 int dm_suspend_as_it_is(const char *name)
 {
 	struct dm_task *t = dm_task_create(DM_DEVICE_SUSPEND);
-	bool done = t && dm_task_set_name(t, name) &&
-		    dm_task_skip_lockfs(t) && dm_task_run(t);
+	bool done;
 
+	debug_task(DM_DEVICE_SUSPEND, name, NULL, NULL, " --nolockfs");
+	done = t && dm_task_set_name(t, name) && dm_task_skip_lockfs(t) &&
+	       dm_task_run(t);
 	if (t)
 		dm_task_destroy(t);
 	return done ? RC_OK : fail(RC_FAILED, "%s: the kernel did not suspend it",
@@ -504,26 +494,28 @@ static const char *line_ro(const struct dm_line *l)
 static void print_table(const struct dm_line *l)
 {
 	printf("--table '");
-	for (; l; l = l->next)
-		printf("%llu %llu %s %s%s", (unsigned long long)l->start,
-		       (unsigned long long)l->len, l->type, l->params,
-		       l->next ? "\n" : "");
+	for (; l; l = l->next) {
+		print_text("%llu %llu %s %s", (unsigned long long)l->start,
+			   (unsigned long long)l->len, l->type, l->params);
+		if (l->next)
+			putchar('\n');
+	}
 	printf("'\n");
 }
 
 void would_create(const char *name, const char *uuid,
 		  const struct dm_line *lines)
 {
-	printf("dmsetup create %s%s ", line_ro(lines), name);
+	print_text("dmsetup create %s%s ", line_ro(lines), name);
 	if (uuid)
-		printf("--uuid %s ", uuid);
+		print_text("--uuid %s ", uuid);
 	print_table(lines);
 }
 
 void would_load(const char *name, const struct dm_line *lines)
 {
-	printf("dmsetup suspend %s\ndmsetup load %s%s ", name, line_ro(lines),
-	       name);
+	print_text("dmsetup suspend %s\ndmsetup load %s%s ", name,
+		   line_ro(lines), name);
 	print_table(lines);
-	printf("dmsetup resume %s\n", name);
+	print_text("dmsetup resume %s\n", name);
 }

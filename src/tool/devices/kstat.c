@@ -150,6 +150,56 @@ enum health kstat_health(const struct kstat *k, const char *name, char *why,
 }
 
 /*--------------------------------------------------------------------
+ * Why the kernel refused
+ *--------------------------------------------------------------------
+ */
+void reason_take(struct reason *r, char *record)
+{
+	static const char module[] = "device-mapper: remap: ";
+	static const char table[] = "device-mapper: table: ";
+	char *text = strchr(record, ';'), *s;
+	char dev[sizeof(r->dev)] = "";
+	int grade = 16 - (atoi(record) & 7);
+	size_t n;
+
+	if (!text)
+		return;
+	text++;
+	text[strcspn(text, "\n")] = '\0';
+	if (!strncmp(text, module, strlen(module))) {
+		text += strlen(module);
+	} else if (!strncmp(text, table, strlen(table)) &&
+		   strstr(text, ": dm-remap: ")) {
+		text += strlen(table);
+		grade -= 8;
+	} else {
+		return;
+	}
+	n = strspn(text, "0123456789:");
+	if (n > 1 && text[n] == ' ') {
+		/* The person has given it a name. */
+		snprintf(dev, sizeof(dev), "%.*s", (int)n - 1, text);
+		text += n + 1;
+	}
+	s = strstr(text, "dm-remap: ");
+	if (grade < 9 && s) {
+		text = s + strlen("dm-remap: ");
+		/* Of a device that is gone again: what was said of others is none of it. */
+		if (!r->dev[0] && dev[0]) {
+			strscpy(r->dev, dev, sizeof(r->dev));
+			if (r->from[0] && strcmp(r->from, dev))
+				r->grade = 0;
+		}
+	}
+	if ((r->dev[0] && dev[0] && strcmp(r->dev, dev)) || grade < r->grade)
+		return;
+	r->grade = grade;
+	strscpy(r->from, dev, sizeof(r->from));
+	snprintf(r->text, sizeof(r->text), "%.*s", (int)sizeof(r->text) - 1,
+		 text);
+}
+
+/*--------------------------------------------------------------------
  * Blocks
  *--------------------------------------------------------------------
  */

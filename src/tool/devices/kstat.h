@@ -74,6 +74,26 @@ enum health kstat_health(const struct kstat *k, const char *name, char *why,
 			 size_t size);
 
 /*--------------------------------------------------------------------
+ * Why the kernel refused
+ *--------------------------------------------------------------------
+ */
+
+/* Starts with "" for text; @dev: "254:0" of the device that it is about, if known. */
+struct reason {
+	char text[400], dev[16];
+	/* Private: how grave it is, and of which device */
+	int grade;
+	char from[16];
+};
+
+/*
+ * One record of /dev/kmsg after the other, "LEVEL,...;TEXT": of what the module logged
+ * of the device, the gravest and last; only if there is none, what device-mapper says of
+ * the table, which may be no more than a pointer to that. @record is changed.
+ */
+void reason_take(struct reason *r, char *record);
+
+/*--------------------------------------------------------------------
  * Blocks, as "list" and "find" name them
  *--------------------------------------------------------------------
  */

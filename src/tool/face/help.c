@@ -392,7 +392,7 @@ static void man_overview(void)
  * Completions
  *--------------------------------------------------------------------
  */
-#define FORMATS	"badblocks ddrescue sectors md smartctl"
+#define FORMATS	"badblocks ddrescue sectors start-end md smartctl nvme json"
 
 static void gen_bash(void)
 {

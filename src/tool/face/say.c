@@ -7,56 +7,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <wchar.h>
-#include <wctype.h>
-
-/* Names that people gave may hold anything: it stays one line. */
-static void one_line(char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
-}
-
-/* Marks that change the direction of what follows can make a name lie. */
-static bool turns_text(wchar_t c)
-{
-	return c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
-	       (c >= 0x2066 && c <= 0x2069);
-}
-
-const char *plain(const char *s)
-{
-	static char *kept[4];
-	static unsigned int nr;
-	char *p, *to = calloc(4, strlen(s) + 1);
-	mbstate_t state = { 0 };
-	size_t n, i, left = strlen(s);
-	wchar_t c;
-
-	if (!to)
-		return "?";
-	free(kept[nr % 4]);
-	p = kept[nr++ % 4] = to;
-	for (; left; s += n, left -= n) {
-		n = mbrtowc(&c, s, left, &state);
-		if (n == (size_t)-1 || n == (size_t)-2) {
-			memset(&state, 0, sizeof(state));
-			n = 1;
-			c = L'\0';
-		}
-		if (*s == '\\') {
-			p = stpcpy(p, "\\\\");
-		} else if (iswprint(c) && !turns_text(c)) {
-			p = mempcpy(p, s, n);
-		} else {
-			for (i = 0; i < n; i++)
-				p += sprintf(p, "\\%03o", (u8)s[i]);
-		}
-	}
-	*p = '\0';
-	return to;
-}
 
 bool utf8_ok(const char *s)
 {
@@ -85,57 +35,64 @@ bool utf8_ok(const char *s)
 	return true;
 }
 
-int fail(int rc, const char *fmt, ...)
+static char *failure;
+
+static char *to_stderr(const char *before, const char *fmt, va_list ap)
 {
-	char text[2 * PATH_MAX];
-	va_list ap;
+	char *text = text_of(fmt, ap);
 
 	fflush(stdout);
+	fprintf(stderr, "%s%s\n", before, text ?: "?");
+	return text;
+}
+
+int fail(int rc, const char *fmt, ...)
+{
+	va_list ap;
+
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	free(failure);
+	failure = to_stderr("dmremap: ", fmt, ap);
 	va_end(ap);
-	one_line(text);
-	fprintf(stderr, "dmremap: %s\n", text);
 	return rc;
+}
+
+const char *last_failure(void)
+{
+	return failure ?: "";
 }
 
 void note(const char *fmt, ...)
 {
-	char text[2 * PATH_MAX];
 	va_list ap;
 
-	fflush(stdout);
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	free(to_stderr("", fmt, ap));
 	va_end(ap);
-	one_line(text);
-	fprintf(stderr, "%s\n", text);
 }
 
 bool debugging;
 
 void debug(const char *fmt, ...)
 {
-	char text[2 * PATH_MAX];
 	va_list ap;
 
-	if (!debugging)
-		return;
-	fflush(stdout);
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	if (debugging)
+		free(to_stderr("# ", fmt, ap));
 	va_end(ap);
-	fprintf(stderr, "# %s\n", plain(text));
 }
 
 void would(const char *fmt, ...)
 {
 	va_list ap;
+	char *text;
 
 	va_start(ap, fmt);
-	vprintf(fmt, ap);
+	text = text_of(fmt, ap);
 	va_end(ap);
-	putchar('\n');
+	puts(text ?: "?");
+	free(text);
 }
 
 int confirm_rest(bool yes, const char *question, const char *declined)
@@ -147,6 +104,7 @@ int confirm_rest(bool yes, const char *question, const char *declined)
 	if (!isatty(STDIN_FILENO))
 		return fail(RC_DECLINED, "nobody to ask: standard input is no terminal; give --yes if you are sure. %s",
 			    declined);
+	/* Its parts come from text_into(). */
 	fprintf(stderr, "%s\nAre you sure? (Type 'yes' in capital letters): ",
 		question);
 	fflush(stderr);

@@ -72,14 +72,31 @@ const char *opt(const struct args *a, const char *name);
 __printf(2, 3)
 int fail(int rc, const char *fmt, ...);
 
+/* What fail() printed last, without "dmremap: "; "" if it did not. */
+const char *last_failure(void);
+
 /* A line on standard error that is no error. */
 __printf(1, 2)
 void note(const char *fmt, ...);
 
 /*
- * A name that others gave, as it can be shown: control characters, what turns the
- * direction of writing, and what is no character here as \ooo, a backslash as
- * \\. The result lives until the fourth next call.
+ * Text for a person. As printf() and its like, but of each %s argument, control
+ * characters, what turns the direction of writing, and what is no character here
+ * become \ooo: a name or a label may hold anything. All text goes through these;
+ * fail() and note() do so by themselves. Formats: s d i u x c f g with l, ll, z,
+ * a width, and a precision ("*" for strings only).
+ */
+__printf(1, 2)
+void print_text(const char *fmt, ...);
+/* Return: the length of all of it. */
+__printf(3, 4)
+int text_into(char *buf, size_t size, const char *fmt, ...);
+/* To be freed. */
+char *text_of(const char *fmt, va_list ap);
+
+/*
+ * One name in the same way, and a backslash as \\, so that the name can be told
+ * from it. The result lives until the fourth next call.
  */
 const char *plain(const char *s);
 /* Is it UTF-8, whatever the locale? */

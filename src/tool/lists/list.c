@@ -10,7 +10,8 @@
 /* The place to add a format to. The order is that of help and of guesses. */
 static const struct list_format *const formats[] = {
 	&format_badblocks, &format_ddrescue, &format_sectors,
-	&format_start_end, &format_md, &format_smartctl, &format_nvme,
+	&format_start_end, &format_md, &format_json, &format_smartctl,
+	&format_nvme,
 };
 
 const char *list_format_name(int format)

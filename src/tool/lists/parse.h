@@ -57,7 +57,7 @@ struct list_format {
 
 extern const struct list_format format_badblocks, format_ddrescue,
 	format_sectors, format_start_end, format_md, format_smartctl,
-	format_nvme;
+	format_nvme, format_json;
 
 /* Lines of two numbers, START COUNT: md's, if nothing else is possible. */
 enum likeness like_counts(const char *text);

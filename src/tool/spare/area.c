@@ -152,7 +152,9 @@ static int find(struct area *a, const struct device *d, u64 start, int how,
 	a->avail_blocks = (d->sectors - start) >> DMR_BLOCK_SECTOR_SHIFT;
 	r = env_open(&a->env, d->path, start, how & AREA_WRITE);
 	if (r) {
-		snprintf(why->text, sizeof(why->text), "%s", strerror(-r));
+		snprintf(why->text, sizeof(why->text), "%s", r == -EBUSY ?
+			 "another dmremap writes to this spare area; wait for it" :
+			 strerror(-r));
 		return r;
 	}
 	a->env.quiet = true;
@@ -217,7 +219,8 @@ int area_open(struct area *a, const struct device *d, u64 start, int how)
 		return RC_OK;
 	area_close(a);
 	return fail(r == -EIO ? RC_FAILED : RC_REFUSED, "%s: %s%s", d->path,
-		    why.text, (how & AREA_SEARCH) || r == -EMEDIUMTYPE ? "" :
+		    why.text, (how & AREA_SEARCH) || r == -EMEDIUMTYPE ||
+		    r == -EBUSY ? "" :
 		    "; --start names another place, --search looks everywhere, and 'dmremap restore' writes metadata back that was kept");
 }
 

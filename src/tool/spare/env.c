@@ -12,6 +12,18 @@
 
 #define BOUNCE	(128 * 1024)
 
+/* Two programs that write to one area harm it; beside each other they may. */
+static int lock_area(const struct dmr_env *env)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET,
+		.l_start = env->start << 9, .l_len = 1,
+	};
+
+	return fcntl(env->fd, F_OFD_SETLK, &lock) &&
+	       (errno == EAGAIN || errno == EACCES) ? -EBUSY : 0;
+}
+
 int env_open(struct dmr_env *env, const char *path, u64 start, bool write)
 {
 	int flags = O_CLOEXEC | (write ? O_RDWR : O_RDONLY);
@@ -45,7 +57,7 @@ int env_open(struct dmr_env *env, const char *path, u64 start, bool write)
 		if (!env->held[i])
 			return -ENOMEM;
 	}
-	return 0;
+	return write ? lock_area(env) : 0;
 }
 
 void env_close(struct dmr_env *env)
@@ -69,7 +81,7 @@ int env_unclaim(struct dmr_env *env, const char *path)
 		return -errno;
 	close(env->fd);
 	env->fd = fd;
-	return 0;
+	return lock_area(env);
 }
 
 static int transfer(struct dmr_env *env, bool write, off_t at, size_t size,
@@ -100,6 +112,15 @@ static int transfer(struct dmr_env *env, bool write, off_t at, size_t size,
 	return 0;
 }
 
+static int flush(struct dmr_env *env)
+{
+	if (!fdatasync(env->fd))
+		return 0;
+	env->error = errno;
+	env->flush_errors++;
+	return -EIO;
+}
+
 static u8 *held_block(struct dmr_env *env, const struct dmr_io *io)
 {
 	unsigned int i;
@@ -125,11 +146,11 @@ static int one_io(struct dmr_env *env, const struct dmr_io *io)
 		memcpy(write ? held : io->buf, write ? io->buf : held, size);
 		return 0;
 	}
-	if ((io->opf & REQ_PREFLUSH) && fdatasync(env->fd))
+	if ((io->opf & REQ_PREFLUSH) && flush(env))
 		return -EIO;
 	if (transfer(env, write, at, size, io->buf))
 		return -EIO;
-	if ((io->opf & REQ_FUA) && fdatasync(env->fd))
+	if ((io->opf & REQ_FUA) && flush(env))
 		return -EIO;
 	return 0;
 }
@@ -164,7 +185,7 @@ int env_blank(struct dmr_env *env, const struct dmr_layout *l)
 	for (i = 0; i < DMR_NR_SUPERS; i++)
 		if (env_write(env, dmr_layout_super(l, i), 1, zero))
 			return -EIO;
-	return fdatasync(env->fd) ? -EIO : 0;
+	return flush(env);
 }
 
 int env_hold(struct dmr_env *env, const struct dmr_layout *l)
@@ -184,28 +205,26 @@ int env_publish(struct dmr_env *env)
 	unsigned int i;
 
 	env->hold = false;
-	if (fdatasync(env->fd))
+	if (flush(env))
 		return -EIO;
 	for (i = 0; i < DMR_NR_SUPERS; i++)
 		if (env_write(env, env->held_at[i], 1, env->held[i]) ||
-		    fdatasync(env->fd))
+		    flush(env))
 			return -EIO;
 	return 0;
 }
 
 blk_status_t dmr_env_flush(struct dmr_env *env, enum dmr_dev dev)
 {
-	if (dev != DMR_SPARE || fdatasync(env->fd))
+	if (dev != DMR_SPARE || flush(env))
 		return BLK_STS_IOERR;
 	return BLK_STS_OK;
 }
 
+/* A flush that fails, of whatever write, may lose what was written before it. */
 u32 dmr_env_flush_errors(struct dmr_env *env, enum dmr_dev dev)
 {
-	/* One after the other: nobody flushes between a write and its flush. */
-	(void)env;
-	(void)dev;
-	return 0;
+	return dev == DMR_SPARE ? env->flush_errors : 0;
 }
 
 void dmr_env_synchronize(struct dmr_env *env)
@@ -218,14 +237,15 @@ void dmr_env_log(struct dmr_env *env, enum dmr_log_level level,
 		 const char *fmt, ...)
 {
 	va_list ap;
+	char *text;
 
 	if (env->quiet || level == DMR_LOG_INFO)
 		return;
-	fputs("dmremap: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	text = text_of(fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	note("dmremap: %s", text);
+	free(text);
 }
 
 void dmr_env_random(struct dmr_env *env, void *buf, size_t size)

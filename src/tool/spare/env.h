@@ -15,6 +15,7 @@ struct dmr_env {
 	bool quiet;		/* what the store logs is of no interest */
 	void *bounce;		/* aligned, for O_DIRECT */
 	int error;		/* errno of the last failed I/O */
+	u32 flush_errors;	/* flushes that failed: see dmr_env_flush_errors() */
 	const u8 *uuid;		/* to be handed out instead of a random one */
 
 	/*
@@ -26,7 +27,10 @@ struct dmr_env {
 	u8 *held[DMR_NR_SUPERS];
 };
 
-/* Return: 0 or -errno. @write on a block device: in exclusive use if possible */
+/*
+ * @write: on a block device in exclusive use if possible, and locked against others of
+ * this tool. Return: 0 or -errno, -EBUSY if one of them writes to this area.
+ */
 int env_open(struct dmr_env *env, const char *path, u64 start, bool write);
 void env_close(struct dmr_env *env);
 
