@@ -25,7 +25,7 @@ static struct {
 	int fd;
 } writes[WRITES];
 static unsigned int nr_writes;
-static bool owes[FILES];	/* its last flush failed, and nothing was written since */
+static bool owes[FILES];	/* its last flush lost something, and nothing was written since */
 static long flushes;
 static bool failed, repeated;
 
@@ -61,14 +61,17 @@ ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t at)
 }
 
 /* What a write put there is gone: zeroes, so that it is not what it was before either. */
-static void lose(int fd)
+static bool lose(int fd)
 {
 	static char zero[1 << 20] __attribute__((aligned(4096)));
+	bool any = false;
 	unsigned int i;
 
 	for (i = 0; i < nr_writes; i++)
 		if (writes[i].fd == fd && writes[i].n <= sizeof(zero))
-			real_pwrite(fd, zero, writes[i].n, writes[i].at);
+			any |= real_pwrite(fd, zero, writes[i].n,
+					   writes[i].at) > 0;
+	return any;
 }
 
 static int flush(int fd, int (*real)(int))
@@ -81,8 +84,7 @@ static int flush(int fd, int (*real)(int))
 		repeated = true;
 	if (fails) {
 		failed = true;
-		lose(fd);
-		if (fd < FILES)
+		if (lose(fd) && fd < FILES)
 			owes[fd] = true;
 	}
 	for (i = 0; i < nr_writes; i++)

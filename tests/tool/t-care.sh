@@ -170,7 +170,7 @@ t_scrub_resumes() {
 	"$D" scrub lab --busy >out 2>&1 &
 	pid=$!
 	until_moved slow 6 10000 $pid
-	refused 2 "another 'dmremap scrub' of lab" dmremap scrub lab
+	refused 2 "'dmremap scrub' of lab is under way (process $pid)" dmremap scrub lab
 	kill -INT $pid
 	ended 5 $pid
 	# Not at a terminal: only the end is told.
@@ -192,6 +192,46 @@ t_scrub_resumes() {
 	expect 0 '64 MiB read' dmremap scrub lab
 	echo 99999999999 0 >"$state"
 	expect 0 '64 MiB read' dmremap scrub lab --restart
+}
+
+# One work at a time, whatever it is; who is at it is said.
+t_one_work() {
+	local pid c
+	lab
+	slow_main 20
+	dmremap create lab $M/slow $M/lab-spare --yes --size 8M >/dev/null
+	dmremap lab create new --ram --size 64M --bad 0 --spare-size 16M >/dev/null
+	"$D" scrub lab --busy >out 2>&1 &
+	pid=$!
+	until grep -qs scrub "$DMREMAP_RUN"/lock-*; do kill -0 $pid; done
+	kill -STOP $pid
+	echo 800 >one
+	for c in "scrub lab 0+8" "evacuate lab 800+8" "release lab --all" "retest lab --all" "detach lab --yes" "grow lab --yes" \
+		 "detach lab --to $M/new-main --yes" "replace lab $M/new-spare --yes" "import lab one --format sectors"; do
+		refused 2 "'dmremap scrub' of lab is under way (process $pid).*kill -INT $pid" dmremap $c
+	done
+	# Looking, and asking what would be done, is no work.
+	for c in "status lab" "list lab" "grow lab --dry-run" "detach lab --dry-run" "import lab one --format sectors --dry-run"; do
+		expect 0 '' dmremap $c
+	done
+	kill -INT $pid
+	kill -CONT $pid
+	ended 5 $pid
+	expect 0 'slots now' dmremap grow lab --yes
+	# A lock that is left behind is none; an area that is written to has one writer.
+	dmremap close lab
+	python3 -c 'import fcntl, os, struct, sys
+f = open(sys.argv[1], "r+b", buffering=0)
+fcntl.fcntl(f, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 1, 0))
+open("held", "w").close()
+sys.stdin.read()' $M/lab-spare <><(:) &
+	pid=$!
+	until [ -e held ]; do kill -0 $pid; done
+	dd if=/dev/zero of=$M/lab-spare bs=4k seek=1 count=1 conv=notrunc,nocreat oflag=direct status=none
+	refused 2 'another dmremap writes to this spare area' dmremap repair $M/lab-spare
+	kill -KILL $pid
+	wait $pid || true
+	expect 0 repaired dmremap repair $M/lab-spare
 }
 
 t_evacuate_interrupted() {

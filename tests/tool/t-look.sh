@@ -330,17 +330,17 @@ t_in_part() {
 	dd if="$(img main)" bs=512 skip=16000 count=8 status=none | cmp - <(dd if=$M/lab bs=512 skip=16000 count=8 iflag=direct status=none)
 }
 
-# Names that nobody should give: a disk that is called so, and a file system's label.
+# Names that nobody should give: a link to a disk, and a file system's label. (A device of
+# device-mapper cannot be called so: libdevmapper does not even list it.)
 t_hostile_names() {
-	local evil=$'d\e[31m\a\x9by' c
+	local evil=$'d\e[31m\a\x9by' c said=0
 	lab
-	dmsetup --manglename none create "$evil" --uuid DMREMAP-TEST-evil --table "0 131072 linear $M/lab-main 0"
-	[ -b "$M/$evil" ] || ln -s "$(readlink -f /dev/dm-*/ 2>/dev/null | tail -n 1)" "$M/$evil"
+	ln -s lab-main "$M/$evil"
 	dmremap lab create new --ram --size 16M --bad 0 --spare-size 1M >/dev/null
 	mkfs.ext4 -q -F -L $'l\e[5m\a' $M/new-main
 	clean() {
 		"$D" "$@" >out 2>err </dev/null || true
-		[ -s out ] || [ -s err ]
+		[ ! -s out ] && [ ! -s err ] || said=$((said + 1))
 		! LC_ALL=C grep -q '[[:cntrl:]]' out err || { cat -v out err; return 1; }
 	}
 	clean create lab "$M/$evil" $M/lab-spare --dry-run
@@ -364,6 +364,9 @@ t_hostile_names() {
 	clean open lab "$M/$evil" $M/new-main
 	clean assemble nobody "$evil"
 	clean assemble
+	rm "$M/$evil"
+	echo "$said said something"
+	[ $said -ge 35 ]
 }
 
 # All that is printed with --json keeps to the schema: those that need a kernel.

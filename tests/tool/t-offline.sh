@@ -273,7 +273,7 @@ t_flush_fails() {
 		else
 			[ $s = 3 ] && [ ! -s out ] && grep 'not everything could be written' err
 		fi
-		dmremap dump image | cmp - dump
+		[ "$(dmremap dump image | jq -c .entries)" = "$(jq -c .entries dump)" ]
 	done
 	[ $n -gt 3 ] && [ $s = 0 ]
 	for ((n = 1; n < 60; n++)); do
