@@ -290,6 +290,7 @@ SH
 	until_hooked() {
 		local line
 		while read -r line <&6; do
+			# shellcheck disable=SC2053 # a pattern
 			[[ $line != $1 ]] || return 0
 		done
 	}

@@ -250,7 +250,7 @@ same_kept() {
 
 # What repair and restore could not make durable is told, and is never taken for a spare that is whole.
 t_flush_fails() {
-	local n s dump failed
+	local n s
 	pair
 	dmremap evacuate lab 800+800 >/dev/null
 	dmremap close lab
