@@ -1,0 +1,179 @@
+# shellcheck shell=bash disable=SC2154,SC2086,SC2119
+# SPDX-License-Identifier: GPL-2.0
+#
+# What people have reported of disks and device-mapper, and no other test has.
+
+loop() { # loop NAME SIZE [LOSETUP-OPTION...]: a disk in memory
+	truncate -s "$2" "$1"
+	losetup "${@:3}" -f --show "$1"
+}
+
+# A spare with larger sectors: a file system that was made for smaller ones is not given up for it.
+t_spare_of_4096() {
+	local m s n before
+	m=$(loop m 400M)
+	s=$(loop s 64M -b 4096)
+	n=$(loop n 16M)
+	mkfs.xfs -q -f -s size=512 $m
+	random $s 1
+	before=$(sum s)
+	refused 2 "$s has logical blocks of 4096 bytes, $m of 512" dmremap create a $m $s --yes --force
+	refused 2 'logical blocks of 4096' dmremap create a $m $s --dry-run
+	[ "$(sum s)" = "$before" ]
+	[ ! -e $M/a ]
+	dmremap create lab $m $n --yes >/dev/null
+	mkdir -p mnt
+	mount $M/lab mnt
+	cp /etc/passwd mnt/1
+	refused 2 "$s has logical blocks of 4096 bytes" dmremap replace lab $s --yes --force
+	[ "$(sum s)" = "$before" ]
+	[ "$(blockdev --getss $M/lab)" = 512 ]
+	dd if=/etc/passwd of=mnt/2 bs=512 count=1 oflag=direct conv=sync status=none
+	umount mnt
+	mount $M/lab mnt
+	cmp mnt/1 /etc/passwd
+	umount mnt
+}
+
+# Taken away by force while it writes over bad blocks: the writer ends, nothing hangs, the spare is whole.
+t_remove_force() {
+	local m s how w i
+	m=$(loop m 64M)
+	s=$(loop s 16M)
+	for ((i = 0; i < 200; i++)); do
+		echo "$((i * 512)) 504 linear $m $((i * 512))"
+		echo "$((i * 512 + 504)) 8 error"
+	done >table
+	echo "102400 $((131072 - 102400)) linear $m 102400" >>table
+	dmsetup create bad --uuid DMREMAP-TEST-bad <table
+	for how in "remove -f" wipe_table "wipe_table --noflush" "remove --deferred"; do
+		dmsetup create lab --table "0 131072 dm-remap $M/bad $s 0"
+		(while dd if=/dev/zero of=$M/lab bs=256k oflag=direct conv=nocreat status=none 2>/dev/null; do :; done) &
+		w=$!
+		until [ "$(value remappings)" -gt 3 ]; do kill -0 $w; done
+		dmsetup $how lab
+		# What is to go when nobody uses it any more needs an end of that.
+		[ "$how" != "remove --deferred" ] || { kill $w; until [ ! -e $M/lab ]; do :; done; }
+		wait $w || true
+		[ ! -e $M/lab ] || dmsetup remove lab
+		expect 0 whole dmremap check $s
+	done
+}
+
+# Renamed, in a locale without UTF-8, and by a person who is not root.
+t_names() {
+	local c
+	pair
+	dmremap evacuate lab 800+8 >/dev/null
+	dmsetup rename lab new
+	expect 0 '^new: FINE, label lab' dmremap status
+	expect 0 remapped dmremap list new
+	expect 0 'open as new' dmremap scan
+	expect 0 '' dmremap assemble
+	[ ! -e $M/lab ]
+	refused 2 'already' dmremap grow new --yes
+	expect 0 'dmsetup suspend new' dmremap detach new --dry-run
+	LC_ALL=C TERM=dumb "$D" map new >out
+	LC_ALL=de_DE.ISO-8859-1 "$D" status new >>out
+	! LC_ALL=C grep -q '[^ -~]' out
+	chmod 755 . /run
+	for c in "status" "list new" scan assemble "create y $M/lab-main $M/lab-spare --yes" "inspect $M/lab-spare" "monitor --once" "import new /etc/passwd"; do
+		case $c in status) want=3 ;; *) want=2 ;; esac
+		refused $want 'root' setpriv --reuid=65534 --regid=65534 --clear-groups "$D" $c
+	done
+	refused 3 'root' setpriv --reuid=65534 --regid=65534 --clear-groups "$D" check $M/lab-spare
+	expect 0 '' dmremap close new
+}
+
+# Suspended without a flush under load; a main with larger sectors in place of it.
+t_noflush() {
+	local m s m4 w i want
+	m=$(loop m 64M)
+	s=$(loop s 16M)
+	m4=$(loop m4 64M -b 4096)
+	dmsetup create bad --uuid DMREMAP-TEST-bad --table "0 40000 linear $m 0
+40000 2000 error
+42000 89072 linear $m 42000"
+	dmsetup create lab --table "0 131072 dm-remap $M/bad $s 0 2 identity id"
+	random p 64
+	want=$(sum p)
+	dd if=p of=$M/lab bs=64k oflag=direct conv=nocreat,notrunc status=none &
+	w=$!
+	for ((i = 0; i < 8; i++)); do
+		until [ "$(awk -v d="dm-$(stat -c %Lr "$(readlink -f $M/lab)")" '$3 == d { print $10 }' /proc/diskstats)" -ge $((i * 10000)) ]; do kill -0 $w; done
+		dmsetup suspend --noflush --nolockfs lab
+		dmsetup resume lab
+	done
+	ended 0 $w
+	[ "$(dsum $M/lab)" = "$want" ]
+	[ "$(value remappings)" = 250 ]
+	# Its users have seen 512: refused, and it goes on as it was.
+	dmsetup reload lab --table "0 131072 dm-remap $m4 $s 0 2 identity id" 2>err || true
+	dmsetup suspend lab
+	dmsetup resume lab || dmsetup clear lab
+	dmsetup resume lab
+	dmsetup table lab | grep "$(stat -c '%Hr:%Lr' "$(readlink -f $M/bad)")"
+	[ "$(blockdev --getss $M/lab)" = 512 ]
+	[ "$(dsum $M/lab)" = "$want" ]
+}
+
+# A block that is remapped in part, and then the same disk shows larger sectors.
+t_other_sectors() {
+	local m s
+	m=$(loop m 64M)
+	s=$(loop s 16M)
+	tr '\0' m </dev/zero | dd of=$m bs=1M count=1 iflag=fullblock status=none
+	dmsetup create bad --uuid DMREMAP-TEST-bad --table "0 801 linear $m 0
+801 1 error
+802 130270 linear $m 802"
+	dmremap create lab $M/bad $s --yes --identity mydisk >/dev/null
+	tr '\0' y </dev/zero | dd of=$M/lab bs=512 seek=801 count=1 oflag=direct iflag=fullblock status=none
+	dd if=$M/lab bs=4096 skip=100 count=1 iflag=direct of=want status=none
+	[ "$(fold -w 512 want | cut -c 1 | xargs)" = "m y m m m m m m" ]
+	dmremap close lab
+	dmsetup remove bad
+	losetup -d $m
+	m=$(losetup -b 4096 -f --show m)
+	# Another disk, as far as can be told: a person has to say that it is this one.
+	refused 2 'logical blocks\|not as' dmremap open lab $m $s
+	if dmremap open lab $m $s --any-main --yes >out 2>err; then
+		dd if=$M/lab bs=4096 skip=100 count=1 iflag=direct status=none | cmp - want
+		dd if=/dev/zero of=$M/lab bs=4096 seek=100 count=1 oflag=direct conv=nocreat,notrunc status=none
+		dd if=$M/lab bs=4096 skip=100 count=1 iflag=direct status=none | cmp -n 4096 - /dev/zero
+	else
+		# Refused with the reason, and nothing has changed.
+		cat err
+		grep 'blocks of 512 bytes' err
+		losetup -d $m
+		m=$(losetup -f --show m)
+		dmremap open lab $m $s --any-main --yes >/dev/null
+		dd if=$M/lab bs=4096 skip=100 count=1 iflag=direct status=none | cmp - want
+	fi
+}
+
+# btrfs is mounted from the pair, and somebody scans the disk below, which has the same UUID.
+t_btrfs_scan() {
+	local m s want
+	modprobe btrfs 2>/dev/null || skip "no btrfs in this kernel"
+	[ -c /dev/btrfs-control ] || mknod /dev/btrfs-control c 10 "$(awk '$2 == "btrfs-control" { print $1 }' /proc/misc)"
+	m=$(loop m 256M)
+	s=$(loop s 16M)
+	dmremap create lab $m $s --yes >/dev/null
+	mkfs.btrfs -q -f $M/lab
+	mkdir -p mnt
+	mount $M/lab mnt
+	random mnt/f 20
+	sync
+	want=$(sum mnt/f)
+	btrfs device scan $m || true
+	mount $m /mnt 2>/dev/null && return 1
+	grep -q "^$M/lab $T/mnt" /proc/mounts
+	dmremap evacuate lab 0+2048 >/dev/null
+	random mnt/g 5
+	sync
+	drop_caches
+	[ "$(sum mnt/f)" = "$want" ]
+	btrfs scrub start -B mnt
+	umount mnt
+	[ "$(value remappings)" = 256 ]
+}
