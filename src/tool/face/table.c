@@ -22,16 +22,17 @@ struct libscols_table *table_new(const char *const heads[])
 void table_row(struct libscols_table *t, const char *fmt, ...)
 {
 	struct libscols_line *line = scols_table_new_line(t, NULL);
-	char text[2 * PATH_MAX], *rest = text, *cell;
+	char *text, *rest, *cell;
 	size_t i;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	text = text_of(fmt, ap);
 	va_end(ap);
-	for (i = 0; (cell = strsep(&rest, "\t")); i++)
+	for (rest = text, i = 0; (cell = strsep(&rest, "\t")); i++)
 		if (!line || scols_line_set_data(line, i, cell))
 			abort();
+	free(text);
 }
 
 void table_print(struct libscols_table *t)
