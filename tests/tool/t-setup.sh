@@ -4,13 +4,14 @@
 # create, open, close, scan, assemble, lab, advise.
 
 t_create_asks() {
-	local before
+	local before answer text
 	lab
 	before=$(sum "$(img spare)")
 	refused 4 'nobody to ask' dmremap create lab $M/lab-main $M/lab-spare
 	# At a terminal: anything but YES is no.
 	for answer in yes NO ''; do
-		expect 4 'not confirmed\|is not YES' script -qec "$D create lab $M/lab-main $M/lab-spare" /dev/null <<<"$answer"
+		case $answer in yes) text="'yes' is not YES in capital letters" ;; *) text='not confirmed' ;; esac
+		expect 4 "$text" script -qec "$D create lab $M/lab-main $M/lab-spare" /dev/null <<<"$answer"
 	done
 	expect 0 'dmsetup create lab' dmremap create lab $M/lab-main $M/lab-spare --dry-run
 	[ "$(sum "$(img spare)")" = "$before" ]
