@@ -189,9 +189,11 @@ void dmr_env_random(struct dmr_env *env, void *buf, size_t size)
 		*p++ = ram_random(&env->rng);
 }
 
+bool ram_waited;
+
 static bool fail_alloc(gfp_t gfp)
 {
-	(void)gfp;
+	ram_waited |= !(gfp & __GFP_NORETRY);
 	if (!allocs_left)
 		return true;
 	allocs_left--;
@@ -200,6 +202,7 @@ static bool fail_alloc(gfp_t gfp)
 
 void ram_allow_allocs(unsigned int n)
 {
+	ram_waited = false;
 	allocs_left = n;
 	kernel_shim_fail_alloc = fail_alloc;
 }

@@ -47,6 +47,8 @@ blk_status_t ram_fail_all(struct dmr_env *env, const struct dmr_io *io);
 
 /* Allocations: the first so many succeed, the others do not. */
 void ram_allow_allocs(unsigned int n);
+/* Since then, one of them would have waited for memory. */
+extern bool ram_waited;
 void ram_allow_all_allocs(void);
 
 u64 ram_random(u64 *state);

@@ -343,8 +343,9 @@ static u64 chosen(unsigned int how, u64 i, u64 *at)
 /* Whatever the blocks are, the work is a matter of their number: twice, twice. */
 static void chosen_blocks(void **state)
 {
-	u64 at, block;
+	u64 at, block, factor = 0;
 	unsigned int how, seed;
+	bool random = false;
 	struct dmr_index ix;
 	struct spare s;
 	u32 i;
@@ -359,6 +360,8 @@ static void chosen_blocks(void **state)
 			assert_int_equal(dmr_index_init(&ix, &s.store,
 							DMR_MAX_MAIN_BLOCKS), 0);
 			assert_int_equal(dmr_index_reserve(&ix, CHOSEN), 0);
+			random |= factor && factor != ix.table->factor;
+			factor = ix.table->factor;
 			for (i = 0; i < CHOSEN; i++) {
 				block = chosen(how, i, &at);
 				assert_true(block < DMR_MAX_MAIN_BLOCKS);
@@ -370,6 +373,8 @@ static void chosen_blocks(void **state)
 			dmr_index_exit(&ix);
 		}
 	}
+	/* Nor could others be chosen by who knows the factor. */
+	assert_true(random);
 	spare_free(&s);
 }
 

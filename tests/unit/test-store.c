@@ -320,10 +320,14 @@ static void extend_without_memory(void **state)
 	ram_reset_counts(s.env);
 	ram_allow_allocs(0);
 	assert_int_equal(dmr_store_extend(&s.store), -ENOMEM);
+	assert_false(ram_waited);
 	ram_allow_all_allocs();
 	assert_int_equal(s.env->writes, 0);
 	assert_int_equal(s.store.sb.hwm, hwm);
+	ram_allow_allocs(UINT_MAX);
 	assert_int_equal(dmr_store_extend(&s.store), 0);
+	assert_false(ram_waited);
+	ram_allow_all_allocs();
 	assert_true(s.store.sb.hwm > hwm);
 	assert_int_equal(spare_reload(&s), 0);
 	spare_free(&s);
