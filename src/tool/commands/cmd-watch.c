@@ -6,7 +6,6 @@
 #include "draw/picture.h"
 
 #include <ncurses.h>
-#include <poll.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -278,13 +277,6 @@ static int lines(struct watch *w, u64 interval)
 	return r;
 }
 
-static bool terminal_gone(void)
-{
-	struct pollfd in = { .fd = STDIN_FILENO };
-
-	return poll(&in, 1, 0) > 0 && (in.revents & (POLLHUP | POLLERR | POLLNVAL));
-}
-
 static int run(struct args *a)
 {
 	const char *term = getenv("TERM");
@@ -341,11 +333,6 @@ static int run(struct args *a)
 			show(w, interval);
 			timeout(max((int)((next - now_seconds()) * 1000), 1));
 			ch = getch();
-			/* Who has no terminal to read keys from is not waited for. */
-			if (ch == ERR && terminal_gone())
-				ch = 'q';
-			else if (ch == ERR && !isatty(STDIN_FILENO))
-				poll(NULL, 0, max((int)((next - now_seconds()) * 1000), 1));
 		} while (ch != 'q' && ch != 27 && !interrupted() &&
 			 now_seconds() < next);
 		if (ch == 'q' || ch == 27)
