@@ -65,7 +65,7 @@ static void dump_file(const char *text)
 	/* What is large is slow, and no other than what is small. */
 	if (o && !(json_object_object_get_ex(o, "table_blocks_in_use", &x) &&
 		   json_object_get_int64(x) > 100))
-		if (!parse_image(o, &im))
+		if (!parse_image(o, &im, false))
 			CHECK(im.sb.hwm <= im.sb.layout.nr_tables);
 	free(im.words);
 	json_object_put(o);
