@@ -29,7 +29,7 @@ FUZZ_SRC_control := tests/fuzz/fuzz-control.c tests/fuzz/memory-env.c \
 		    src/kernel/dm-remap-message.c src/kernel/dm-remap-track.c \
 		    $(CORE_SRC) src/user/kernel-shim.c
 FUZZ_SRC_tool := tests/fuzz/fuzz-tool.c $(wildcard src/tool/lists/*.c) \
-		 $(addprefix src/tool/,devices/kstat.c face/say.c spare/area.c commands/cmd-inspect.c) \
+		 $(addprefix src/tool/,devices/kstat.c face/say.c face/text.c spare/area.c spare/dump.c commands/cmd-inspect.c) \
 		 $(STORE_SRC) src/user/kernel-shim.c
 
 .PHONY: fuzz fuzz-programs
