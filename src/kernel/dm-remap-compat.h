@@ -136,9 +136,7 @@ static inline void memcpy_to_bvec(struct bio_vec *bvec, const char *from)
 #endif
 
 #ifndef HAVE_KVZALLOC_OBJ	/* 7.0 */
-#define dmr_compat_gfp(none, gfp, ...)	gfp
-#define kvzalloc_obj(obj, ...) ((typeof(obj) *)kvzalloc(sizeof(obj), \
-		dmr_compat_gfp(, ##__VA_ARGS__, GFP_KERNEL)))
+#define kvzalloc_obj(obj)	kvzalloc(sizeof(obj), GFP_KERNEL)
 #endif
 
 #ifndef HAVE_PREPARE_IOCTL_CMD	/* 6.16 */

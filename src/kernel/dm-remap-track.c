@@ -26,7 +26,7 @@ int dmr_track_start(struct dmr_env *env, sector_t sectors)
 	struct dmr_track *track = env->track;
 
 	if (!track) {
-		track = kvzalloc_obj(*track, DMR_GFP_TRY);
+		track = kvcalloc(1, sizeof(*track), DMR_GFP_TRY);
 		if (!track)
 			return -ENOMEM;
 		track->shift = DMR_BLOCK_SECTOR_SHIFT;

@@ -108,9 +108,7 @@ static inline void *kvcalloc(size_t n, size_t size, gfp_t gfp)
 
 #define kvzalloc(size, gfp)	kvcalloc(1, size, gfp)
 #define kzalloc(size, gfp)	kvcalloc(1, size, gfp)
-#define shim_gfp(none, gfp, ...)	gfp
-#define kvzalloc_obj(obj, ...) ((typeof(obj) *)kvcalloc(1, sizeof(obj), \
-		shim_gfp(, ##__VA_ARGS__, GFP_KERNEL)))
+#define kvzalloc_obj(obj)	((typeof(obj) *)kvcalloc(1, sizeof(obj), GFP_KERNEL))
 #define kvmalloc(size, gfp)	kvcalloc(1, size, gfp)
 #define kcalloc(n, size, gfp)	kvcalloc(n, size, gfp)
 #define kvmalloc_array(n, size, gfp)	kvcalloc(n, size, gfp)
