@@ -35,8 +35,10 @@ each_program() {
 	asks wipefs wipefs -a $B
 	asks pvcreate pvcreate -y -ff $B
 	asks mdadm mdadm --create /dev/md/x --run --force --level=1 --raid-devices=1 $B
+	# Or it would be the array that keeps away what follows.
+	mdadm -q --stop /dev/md/x 2>/dev/null || true
+	udevadm settle
 	asks luksFormat sh -c "echo secret | cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 $B -"
-	asks sfdisk sh -c "echo 1M,8M | sfdisk -q $B"
 	asks parted parted -s $B mklabel gpt
 	asks sgdisk sgdisk -o $B
 	note "$1: refused:$line; not:$open_to"

@@ -40,7 +40,7 @@ take_btrfs() { btrfs device scan; btrfs device scan $1; mount UUID=$U /mnt || mo
 drop_btrfs() { umount /mnt; }
 
 put_luks() { modprobe -a dm-crypt aes xts sha256 2>/dev/null; echo secret | cryptsetup luksFormat -q --uuid $U --pbkdf pbkdf2 --pbkdf-force-iterations 1000 $A -; }
-take_luks() { echo secret | cryptsetup open UUID=$U plain - || echo secret | cryptsetup open $1 plain -; }
+take_luks() { echo secret | cryptsetup open --key-file - UUID=$U plain || echo secret | cryptsetup open --key-file - $1 plain; }
 drop_luks() { cryptsetup close plain; }
 
 put_md() {
