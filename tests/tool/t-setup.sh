@@ -115,7 +115,7 @@ t_assemble_by_identity() {
 	dmremap assemble
 	dmremap close lab
 	refused 2 "is not as the spare has recorded" dmremap open lab $M/other-main $M/lab-spare
-	refused 2 "not all of the named" dmremap assemble nonesuch
+	refused 2 "no spare 'nonesuch' was found" dmremap assemble nonesuch
 	# The main device is missing.
 	dmsetup remove lab-main
 	refused 2 "not connected" dmremap assemble
