@@ -13,8 +13,9 @@ shows. The comments between say what happens to the disk:
    .. life: fails FILE BLOCK...    these blocks of a file can neither be read nor written
 
 UUIDs are other ones each time: the first of the manual is the first that is printed,
-and so on; times, slots and the version of e2fsck are not compared. The disks are null_blk; what udevd and smartctl would tell of them is told
-here. When anything differs, NEW is the manual with what was printed.
+and so on; times, slots, the version of e2fsck, and in how many writes the page cache
+wrote bad blocks are not compared. The disks are null_blk; what udevd and smartctl would
+tell of them is told here. When anything differs, NEW is the manual with what was printed.
 """
 import difflib
 import os
@@ -41,7 +42,8 @@ SMART = '''{ "smartctl": {}, "model_name": "ST4000VN008", "serial_number": "ZGY0
 ROOM = pathlib.Path('/run/test/life')
 CONFIG = pathlib.Path('/sys/kernel/config/nullb')
 # What is another one each time, or on another machine.
-VARIABLE = re.compile(r'for \d+\.\d s$|^   e2fsck \d.*|(?<=\d) +\d+ remapped$')
+VARIABLE = re.compile(r'for \d+\.\d s$|^   e2fsck \d.*|(?<=\d) +\d+ remapped$|'
+                      r'(?<=writes failed: )\d+')
 UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 
