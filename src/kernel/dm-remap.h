@@ -83,7 +83,7 @@ struct dmr_drain {
 
 /**
  * struct dmr_env - devices, and I/O in flight
- * @ti: the target, or NULL before its constructor has ended
+ * @ti: the target
  * @main: the main device
  * @spare: the spare device
  * @spare_start: first sector of the spare area

@@ -437,15 +437,20 @@ void crash_and_recover(bool may_crash_again)
 	W.faults = faults;
 }
 
-void reload(void)
+static void suspend(void)
 {
-	trace("suspend, reload, resume");
 	W.stopping = true;
 	world_finish();
 	W.stopping = false;
 	W.suspended = true;
 	dmr_engine_save(&W.engine);
 	W.suspended = false;
+}
+
+void reload(void)
+{
+	trace("suspend, reload, resume");
+	suspend();
 	note_open();
 	W.loaded = false;
 	world_engine_exit();
@@ -463,11 +468,6 @@ void reload(void)
 void suspend_and_resume(void)
 {
 	trace("suspend, resume");
-	W.stopping = true;
-	world_finish();
-	W.stopping = false;
-	W.suspended = true;
-	dmr_engine_save(&W.engine);
-	W.suspended = false;
+	suspend();
 	check_mode();
 }
