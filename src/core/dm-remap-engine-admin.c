@@ -102,18 +102,24 @@ int dmr_engine_mark_bad(struct dmr_engine *e, u64 block, u64 nr,
  *--------------------------------------------------------------------
  */
 
-static blk_status_t main_io(struct dmr_engine *e, struct dmr_piece *p,
-			    blk_opf_t opf, u8 mask, void *buf)
+/*
+ * Do something with a block on main, and note whether that went well, or whether main
+ * failed it: neither if the device began to be suspended while other I/O was waited for.
+ */
+static void main_io(struct dmr_engine *e, struct dmr_piece *p, blk_opf_t opf,
+		    u8 mask, void *buf)
 {
-	blk_status_t status;
+	blk_status_t status = BLK_STS_AGAIN;
 
 	/* Not beside a retry. */
 	dmr_env_retry_lock(e->env);
-	status = dmr_masked_io(e, DMR_MAIN, opf,
-			       p->block << DMR_BLOCK_SECTOR_SHIFT, mask, buf,
-			       NULL);
+	if (!dmr_env_stopping(e->env))
+		status = dmr_masked_io(e, DMR_MAIN, opf,
+				       p->block << DMR_BLOCK_SECTOR_SHIFT, mask,
+				       buf, NULL);
 	dmr_env_retry_unlock(e->env);
-	return status;
+	p->good = status == BLK_STS_OK;
+	p->failed = !p->good && status != BLK_STS_AGAIN;
 }
 
 /*
@@ -138,9 +144,7 @@ static void copy_back(struct dmr_engine *e, struct dmr_exam *x)
 					valid, buf, NULL) == BLK_STS_OK;
 		if (!p->good || !valid)
 			continue;
-		p->failed = main_io(e, p, REQ_OP_WRITE, valid, buf) !=
-			    BLK_STS_OK;
-		p->good = !p->failed;
+		main_io(e, p, REQ_OP_WRITE, valid, buf);
 	}
 }
 
@@ -166,12 +170,13 @@ static void verify(struct dmr_engine *e, struct dmr_exam *x)
 			p->good = 0;
 		if (!p->good)
 			continue;
-		p->failed = main_io(e, p, REQ_OP_READ,
-				    dmr_block_mask(e, p->block),
-				    x->probe) != BLK_STS_OK ||
-			    !same(dmr_exam_buf(x, p), x->probe,
-				  dmr_word_valid(p->word));
-		p->good = !p->failed;
+		main_io(e, p, REQ_OP_READ, dmr_block_mask(e, p->block),
+			x->probe);
+		if (p->good && !same(dmr_exam_buf(x, p), x->probe,
+				     dmr_word_valid(p->word))) {
+			p->good = 0;
+			p->failed = true;
+		}
 	}
 }
 
