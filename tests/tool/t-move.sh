@@ -467,6 +467,54 @@ t_detach_in_use() {
 	verify $M/lab-main
 }
 
+# What goes to the spare between the release and the switch is moved back, too; if that
+# never ends, nothing is given up.
+t_detach_just_before_the_switch() {
+	local s=0
+	pair
+	random $M/lab
+	cat >meanwhile.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <linux/dm-ioctl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+int ioctl(int fd, unsigned long r, ...)
+{
+	int (*real)(int, unsigned long, ...) = dlsym(RTLD_NEXT, "ioctl");
+	va_list ap;
+	va_start(ap, r);
+	struct dm_ioctl *arg = va_arg(ap, void *);
+	va_end(ap);
+	if (r == DM_DEV_SUSPEND && arg->flags & DM_SUSPEND_FLAG && system("./meanwhile"))
+		abort();
+	return real(fd, r, arg);
+}
+C
+	gcc -shared -fPIC -o meanwhile.so meanwhile.c -ldl
+	cat >meanwhile <<'SH'
+#!/bin/bash
+unset LD_PRELOAD
+echo >>times
+[ -e always ] || [ $(wc -l <times) = 1 ] || exit 0
+dmsetup message lab 0 remap 800 80 >/dev/null &&
+	dd if=/dev/urandom of=/dev/mapper/lab bs=4k seek=100 count=10 oflag=direct conv=notrunc,nocreat status=none &&
+	dd if=/dev/mapper/lab bs=1M iflag=direct status=none | sha256sum | cut -d' ' -f1 >want
+SH
+	chmod +x meanwhile
+	touch always
+	LD_PRELOAD=$T/meanwhile.so /run/dmremap detach lab --yes >out 2>err || s=$?
+	cat err
+	[ $s = 3 ] && grep 'new blocks keep failing' err
+	[ "$(wc -l <times)" = 5 ] && [ "$(value remappings)" = 10 ]
+	[ "$(dsum $M/lab)" = "$(cat want)" ]
+	rm always times
+	LD_PRELOAD=$T/meanwhile.so /run/dmremap detach lab --yes >out
+	[ "$(wc -l <times)" = 2 ] && [ ! -e $M/lab ]
+	[ "$(dsum $M/lab-main)" = "$(cat want)" ]
+}
+
 t_detach_known_bad() {
 	pair
 	dmremap lab hurt --at 800+8 --kind read,write >/dev/null
@@ -566,6 +614,17 @@ t_detach_to_another() {
 	before=$(sum $M/two-main)
 	refused 2 'ext4' dmremap detach lab --to $M/two-main --yes
 	[ "$(sum $M/two-main)" = "$before" ]
+	# Begun there, too, since that was asked for: each of the two is known for itself.
+	dmsetup create slow2 --uuid DMREMAP-TEST-slow2 --table "0 $(blockdev --getsz $M/two-main) delay $M/two-main 0 50"
+	$D detach lab --to $M/slow2 --yes --force >"$T/out" 2>&1 &
+	pid=$!
+	until_moved slow2 10 20000 $pid
+	kill -INT $pid
+	ended 5 $pid
+	grep 'going on' "$T/out" && return 1
+	[ "$(ls "$DMREMAP_STATE"/detach-* | wc -l)" = 2 ]
+	dmsetup remove slow2
+	mkfs.ext4 -q -F $M/two-main
 	# The same name, another disk.
 	dmsetup suspend slow
 	dmsetup reload slow --table "0 $(blockdev --getsz $M/two-main) linear $M/two-main 0"
