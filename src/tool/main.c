@@ -73,6 +73,9 @@ static int parse_options(struct args *a, int argc, char **argv)
 	    (a->cmd->max_args >= 0 && a->nr > a->cmd->max_args))
 		return fail(RC_USAGE, "usage: dmremap %s [OPTIONS] %s; see 'dmremap %s --help'",
 			    a->cmd->name, a->cmd->synopsis, a->cmd->name);
+	if (opt(a, "json") && opt(a, "dry-run"))
+		return fail(RC_USAGE, "%s: --json does not go with --dry-run, whose lines are for a person",
+			    a->cmd->name);
 	return RC_OK;
 }
 

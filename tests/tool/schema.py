@@ -16,7 +16,8 @@ import jsonschema
 
 schema = json.loads((pathlib.Path(__file__).resolve().parents[2] /
                      "src/tool/dmremap.schema.json").read_text())
-helpers = {"sectors", "count", "mask", "slot", "uuid", "state", "tally"}
+helpers = {"sectors", "count", "mask", "slot", "uuid", "state", "tally",
+           "opened", "findings"}
 at_times = {
     "find": {"path_bytes"},
     "whose": {"path", "path_bytes", "offset"},

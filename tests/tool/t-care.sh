@@ -546,8 +546,35 @@ t_whose_tells() {
 	dmsetup reload lab-spare --table "0 $(blockdev --getsz $M/lab-spare) error"
 	dmsetup resume lab-spare
 	dd if=$M/lab bs=512 skip=$s count=1 of=/dev/null iflag=direct status=none 2>/dev/null || true
-	dmremap status lab | head -n 4 || true
 	expect 0 'mnt/c' dmremap whose lab --remapped
+	# Nothing can be written to it: then its mode is fail, and now it is needed most.
+	dmremap evacuate lab 70000+8 >/dev/null 2>&1 || true
+	[ "$(value mode)" = fail ]
+	expect 2 'CRITICAL' dmremap status lab
+	expect 0 'mnt/c' dmremap whose lab --remapped
+	umount mnt
+}
+
+# One part of the device is mounted, the other is not: what is there is nobody's to tell.
+t_whose_not_mounted() {
+	local s
+	pair
+	dmsetup create one --table "0 65536 linear $M/lab 0"
+	dmsetup create two --table "0 65536 linear $M/lab 65536"
+	mkfs.ext4 -q -b 4096 $M/one 2>/dev/null
+	mkfs.ext4 -q -b 4096 $M/two 2>/dev/null
+	mkdir -p mnt
+	mount $M/two mnt
+	random mnt/file 1
+	sync
+	s=$((65536 + $(filefrag -e -b512 mnt/file | awk '$1 == "0:" { print $4 + 0 }')))
+	umount mnt
+	mount $M/one mnt
+	expect 0 "sectors $s to $((s + 7)): no file of a mounted file system.*not mounted" dmremap whose lab $s+8
+	[ "$(dmremap whose lab $s+8 8+8 --json | jq -c 'map(.owner)')" = '["metadata","unknown"]' ]
+	umount mnt
+	mount $M/two mnt
+	expect 0 "$T/mnt/file, bytes 0 to" dmremap whose lab $s+8
 	umount mnt
 }
 
@@ -556,6 +583,10 @@ t_name_with_blanks() {
 	lab
 	dmsetup create 'my disk' --uuid DMREMAP-TEST-blank --table "0 131072 dm-remap $M/lab-main $M/lab-spare 0"
 	expect 0 '64 MiB read' dmremap scrub 'my disk'
+	# What is shown of dmsetup can be pasted.
+	expect 0 "^dmsetup message 'my disk' 0 release" dmremap detach 'my disk' --dry-run
+	dmremap close 'my disk' --dry-run >line
+	[ "$(cat line)" = "dmsetup remove 'my disk'" ]
 	dmremap lab hurt --at 8000+8 --kind read,write >/dev/null
 	expect 6 '1 blocks unreadable' dmremap scrub 'my disk'
 	truncate -s 64M image

@@ -373,7 +373,12 @@ t_hostile_names() {
 # All that is printed with --json keeps to the schema: those that need a kernel.
 t_json() {
 	valid() { dmremap "${@:2}" --json >out || [ $? = "$1" ]; python3 "$here/schema.py" "$2" <out || { cat out; return 1; }; }
-	pair
+	lab
+	valid 0 create lab $M/lab-main $M/lab-spare --yes --label lab
+	[ "$(jq -r '.device, .main, .spare_length' out | xargs)" = "lab $M/lab-main 32768" ]
+	dmremap close lab
+	valid 0 open lab $M/lab-spare
+	[ "$(jq -r .uuid out)" = "$(dmremap status --json | jq -r '.[0].uuid')" ]
 	mkfs.ext4 -q -b 4096 $M/lab 2>/dev/null
 	mkdir -p mnt
 	mount $M/lab mnt
@@ -393,6 +398,9 @@ t_json() {
 	valid 0 import lab bad --format sectors
 	valid 0 release lab 90008
 	valid 0 breaker lab
+	valid 0 breaker lab close
+	valid 0 restore --list
+	jq -e 'length == 1' out
 	valid 0 list lab
 	valid 1 status
 	valid 0 scan
@@ -408,6 +416,7 @@ t_json() {
 	dmremap close lab
 	valid 0 inspect $M/lab-spare
 	valid 0 check $M/lab-spare
+	valid 0 repair $M/lab-spare
 	valid 0 scan
 	valid 2 assemble lab nobody
 	[ "$(jq -c '[.[].result]' out)" = '["opened","not-found"]' ]

@@ -576,6 +576,10 @@ static void texts(void **state)
 	text_into(ours, sizeof(ours), "%s\n%.4s|%-8s|", "a\nb\033[m\177\\", "\a\a\a\a\a", "\r");
 	assert_string_equal(ours, "a\\012b\\033[m\\177\\\n\\007\\007\\007\\007|\\015    |");
 	assert_string_equal(plain("a\\b\nc"), "a\\\\b\\012c");
+	assert_string_equal(shell_word("vg-lv_1.x"), "vg-lv_1.x");
+	assert_string_equal(shell_word("my disk"), "'my disk'");
+	assert_string_equal(shell_word("it's $x"), "'it'\\''s $x'");
+	assert_string_equal(shell_word(""), "''");
 	/* Cut, but the length of all of it. */
 	assert_int_equal(text_into(ours, 4, "%s", "\n\n"), 8);
 	assert_string_equal(ours, "\\01");

@@ -185,19 +185,19 @@ static void say_drive(const struct advice *v)
 			   ULL(h->uncorrectable), ULL(h->media_errors),
 			   human_size(v->trouble));
 	else if (h->known && h->uncorrected_errors)
-		printf("  the drive names no bad sectors, but has passed on %llu errors that it could not correct\n",
-		       ULL(h->uncorrected_errors));
+		print_text("  the drive names no bad sectors, but has passed on %llu errors that it could not correct\n",
+			   ULL(h->uncorrected_errors));
 	else if (h->known)
-		printf("  the drive reports no bad sectors so far\n");
+		print_text("  the drive reports no bad sectors so far\n");
 	else
-		printf("  the drive's SMART data is not known\n");
+		print_text("  the drive's SMART data is not known\n");
 	if (h->says[0])
 		print_text("  smartctl says: %s\n", h->says);
 	if (v->trouble > v->size)
-		printf("  but more than a tenth of the disk is not worth it\n");
+		print_text("  but more than a tenth of the disk is not worth it\n");
 	if (h->hours)
-		printf("  it has been running for %llu hours (%.1f years)\n",
-		       ULL(h->hours), h->hours / 8766.0);
+		print_text("  it has been running for %llu hours (%.1f years)\n",
+			   ULL(h->hours), h->hours / 8766.0);
 	if (v->a_day > 0) {
 		print_text("  new bad sectors %s: %.3g a day; ", v->rate_from,
 			   v->a_day);
@@ -240,8 +240,8 @@ static void as_text(const struct advice *v)
 		   human_size(v->base));
 	say_drive(v);
 	if (v->h.percentage_used >= 100)
-		printf("\nWARNING: the drive has used up its rated life (%llu %%).\n",
-		       ULL(v->h.percentage_used));
+		print_text("\nWARNING: the drive has used up its rated life (%llu %%).\n",
+			   ULL(v->h.percentage_used));
 	if (v->h.failing || sectors > 10000)
 		print_text("\nWARNING: %s Copy what matters now; dm-remap buys time, it does not heal a disk.\n",
 			   v->h.failing ? "the drive itself says that it is FAILING." :
@@ -273,6 +273,10 @@ static int run(struct args *a)
 	if (!r && since) {
 		v->have_before = true;
 		r = read_report(since, &v->d, &v->before);
+		if (!r && v->h.serial[0] && v->before.serial[0] &&
+		    !list_same_name(v->h.serial, v->before.serial))
+			r = fail(RC_REFUSED, "%s is of another drive (serial number %s) than the newer report (%s): what is new cannot be told",
+				 since, v->before.serial, v->h.serial);
 	}
 	if (r)
 		goto out;

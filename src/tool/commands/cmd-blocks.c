@@ -55,6 +55,8 @@ static int list(struct args *a)
 	size_t i;
 	int r;
 
+	if (opt(a, "names") && opt(a, "json"))
+		return fail(RC_USAGE, "list: --json does not go with --names; 'dmremap status --json' has the names, too");
 	if (opt(a, "names"))
 		return list_names();
 	if (!a->nr)
@@ -101,7 +103,7 @@ static void keep_partial(struct kblocks *b)
 
 enum verb { EVACUATE, RELEASE };
 
-void tally_json(const char *name, const struct tally *t)
+int tally_json(const char *name, const struct tally *t)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -109,7 +111,7 @@ void tally_json(const char *name, const struct tally *t)
 	add_u64(o, "done", t->done);
 	add_u64(o, "skipped", t->skipped);
 	add_u64(o, "failed", t->failed);
-	print_json(o, stdout);
+	return print_json(o, stdout);
 }
 
 static int act(struct args *a, enum verb verb)
@@ -153,11 +155,11 @@ static int act(struct args *a, enum verb verb)
 	if (opt(a, "json"))
 		tally_json(m.name, &t);
 	else if (verb == EVACUATE)
-		printf("%llu blocks moved to the spare, %llu were there already, %llu could not be read (known bad now)\n",
-		       ULL(t.done), ULL(t.skipped), ULL(t.failed));
+		print_text("%llu blocks moved to the spare, %llu were there already, %llu could not be read (known bad now)\n",
+			   ULL(t.done), ULL(t.skipped), ULL(t.failed));
 	else
-		printf("%llu blocks moved back to the main device, %llu must stay (the main device fails them, or data is lost)\n",
-		       ULL(t.done), ULL(t.failed));
+		print_text("%llu blocks moved back to the main device, %llu must stay (the main device fails them, or data is lost)\n",
+			   ULL(t.done), ULL(t.failed));
 	return t.failed ? RC_PARTLY : RC_OK;
 }
 
@@ -177,27 +179,26 @@ static int breaker(struct args *a)
 	struct kstat k;
 	int r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k);
 
+	if (!r && a->nr > 1 && strcmp(a->arg[1], "close"))
+		r = fail(RC_USAGE, "breaker: what can be done with it is 'close'");
+	if (!r && a->nr > 1)
+		r = remap_message(m.name, NULL, false, "breaker close");
 	if (r)
 		return r;
-	if (a->nr < 2 && opt(a, "json")) {
+	if (opt(a, "json")) {
 		struct json_object *o = json_object_new_object();
 
 		add_str(o, "device", m.name);
-		add_str(o, "breaker", k.breaker);
+		add_str(o, "breaker", a->nr > 1 ? "closed" : k.breaker);
 		return print_json(o, stdout);
 	}
-	if (a->nr < 2) {
+	if (a->nr < 2)
 		print_text("%s\n", k.breaker);
-		return RC_OK;
-	}
-	if (strcmp(a->arg[1], "close"))
-		return fail(RC_USAGE, "breaker: what can be done with it is 'close'");
-	r = remap_message(m.name, NULL, false, "breaker close");
-	if (!r && !strcmp(k.breaker, "open"))
-		print_text("%s: the breaker is closed again\n", m.name);
-	else if (!r)
-		print_text("%s: the breaker was closed already\n", m.name);
-	return r;
+	else
+		print_text("%s: the breaker %s\n", m.name,
+			   strcmp(k.breaker, "open") ? "was closed already" :
+			   "is closed again");
+	return RC_OK;
 }
 
 static int accept(struct args *a)

@@ -208,12 +208,29 @@ static int ask_repair(const struct args *a, const struct device *d,
 	return confirm(opt(a, "yes"), question);
 }
 
+/* Ends a repair: with what was found and what became of it, for --json. */
+static int repair_result(struct findings *f, const struct device *d,
+			 const char *uuid, const char *result)
+{
+	struct json_object *o;
+
+	if (!f->list)
+		return RC_OK;
+	o = json_object_new_object();
+	add_str(o, "device", d->path);
+	add_str(o, "uuid", uuid);
+	add_str(o, "result", result);
+	json_object_object_add(o, "findings", f->list);
+	f->list = NULL;
+	return print_json(o, stdout);
+}
+
 static int repair(struct args *a)
 {
 	struct findings f = { .worst = HEALTH_FINE };
 	bool dry = opt(a, "dry-run");
 	u64 start;
-	char name[128];
+	char name[128], uuid[40];
 	struct dmr_why why;
 	struct area area;
 	struct device d;
@@ -227,34 +244,41 @@ static int repair(struct args *a)
 		return fail(RC_REFUSED, "%s is the spare of the open device '%s', which repairs what it finds when it is opened; close it first",
 			    d.path, name);
 	}
+	if (opt(a, "json"))
+		f.list = json_object_new_array();
 	check_supers(&f, &area);
 	r = area_load(&area, &why);
 	if (!r || r == -EUCLEAN)
 		check_tables(&f, &area);
+	strscpy(uuid, area_uuid(area.sb.uuid), sizeof(uuid));
 	asked = r || dry || f.worst != HEALTH_ATTENTION ? RC_OK :
 		ask_repair(a, &d, &area);
 	start = area.sb.spare_start;
 	area_close(&area);
-	if (r || f.worst == HEALTH_CRITICAL)
+	if (r || f.worst == HEALTH_CRITICAL) {
+		repair_result(&f, &d, uuid, "not-repairable");
 		return fail(RC_REFUSED, "%s: this cannot be repaired: %s; nothing was changed. With a dump of it ('dmremap restore --list' names those that were kept): 'dmremap restore %s FILE'",
 			    d.path, r ? why.text :
 			    "copies contradict each other", d.path);
+	}
 	if (f.worst == HEALTH_FINE) {
-		print_text("%s: there is nothing to repair\n", d.path);
-		return RC_OK;
+		if (!f.list)
+			print_text("%s: there is nothing to repair\n", d.path);
+		return repair_result(&f, &d, uuid, "whole");
 	}
 	if (dry) {
 		print_text("%s: %u finding%s would be repaired from the good copies; nothing was changed\n",
 			   d.path, f.nr, f.nr == 1 ? "" : "s");
 		return RC_OK;
 	}
-	if (asked)
-		return asked;
-	if (d.is_block)
+	r = asked;
+	if (!r && d.is_block)
 		archive_keep(&d, start, "before 'repair'");
-	r = offline_open(a, AREA_WRITE, &d, &area);
-	if (r)
+	r = r ?: offline_open(a, AREA_WRITE, &d, &area);
+	if (r) {
+		json_object_put(f.list);
 		return r;
+	}
 	r = area_load(&area, &why);
 	if (!r)
 		r = dmr_store_write_super(&area.store);
@@ -262,11 +286,14 @@ static int repair(struct args *a)
 		   area.store.supers_whole != 7))
 		r = -EIO;
 	area_close(&area);
-	if (r)
+	if (r) {
+		repair_result(&f, &d, uuid, "failed");
 		return fail(RC_FAILED, "%s: not everything could be written: %s; the spare itself is failing, 'dmremap replace' it",
 			    d.path, strerror(-r));
-	print_text("%s: repaired\n", d.path);
-	return RC_OK;
+	}
+	if (!f.list)
+		print_text("%s: repaired\n", d.path);
+	return repair_result(&f, &d, uuid, "repaired");
 }
 
 const struct command cmd_check = {
@@ -296,6 +323,7 @@ const struct command cmd_repair = {
 	.min_args = 1, .max_args = 1,
 	.run = repair,
 	.opts = { OPT_AREA,
+		{ "json", NULL, "print what was found, and what became of it, as JSON" },
 		{ "yes", NULL, "do not ask" },
 		{ "force", NULL, "with --yes: overwrite what is on SPARE now" },
 		{ "dry-run", NULL, "only say what would be repaired" } },

@@ -7,6 +7,7 @@
 #include "devices/extents.h"
 #include "devices/fit.h"
 #include "devices/parts.h"
+#include "offline.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -319,6 +320,8 @@ static int run(struct args *a)
 	if (r)
 		note("dmremap: the spare has been formatted; 'dmremap open %s %s %s' tries the rest again",
 		     p->name, p->main.path, p->spare.path);
+	else if (opt(a, "json"))
+		r = opened_json(p->name);
 	else
 		print_text("/dev/mapper/%s: %s on %s, room for %u bad blocks on %s\n",
 			   p->name, human_size(p->length), p->main.path,
@@ -348,6 +351,7 @@ const struct command cmd_create = {
 		{ "label", "LABEL", "name to be kept on the spare; 'assemble' opens it as this" },
 		{ "identity", "STRING", "identity of the main device instead of the one found" },
 		OPT_FEATURES,
+		{ "json", NULL, "print what was made as JSON" },
 		{ "yes", NULL, "do not ask" },
 		{ "force", NULL, "with --yes: overwrite what is on the spare, and give up a spare that MAIN has already" },
 		{ "dry-run", NULL, "print the dmsetup line, change nothing" },

@@ -195,10 +195,10 @@ static int back_to_main(struct args *a, const struct remap *m)
 		struct dm_line *line = dm_line(0, m->sectors, "linear",
 					       "%s 0", m->main_path);
 
-		would("dmsetup message %s 0 forget_bad 0 %llu", m->name,
-		      ULL(m->sectors));
-		would("dmsetup message %s 0 release 0 %llu", m->name,
-		      ULL(m->sectors));
+		would("dmsetup message %s 0 forget_bad 0 %llu",
+		      shell_word(m->name), ULL(m->sectors));
+		would("dmsetup message %s 0 release 0 %llu",
+		      shell_word(m->name), ULL(m->sectors));
 		would_load(m->name, line);
 		dm_free_lines(line);
 		return RC_OK;
@@ -466,7 +466,7 @@ static int would_copy(const struct remap *m, const char *to)
 {
 	struct dm_line *line = dm_line(0, m->sectors, "linear", "%s 0", to);
 
-	print_text("# copy /dev/mapper/%s to %s, compare\n", m->name, to);
+	print_text("# copy %s to %s, compare\n", m->name, to);
 	would_load(m->name, line);
 	dm_free_lines(line);
 	return RC_OK;
@@ -479,8 +479,8 @@ static void tell_result(const struct leave *l)
 	print_text("%s copied to %s and compared%s\n", human_size(l->m->sectors),
 		   l->target.path, nr ? "" : ", all of it");
 	if (l->move.differed)
-		printf("%llu MiB differed at first and were copied again\n",
-		       ULL(l->move.differed));
+		print_text("%llu MiB differed at first and were copied again\n",
+			   ULL(l->move.differed));
 	if (nr)
 		print_text("WARNING: %llu sectors could not be read and are missing on %s; their map is in %s, their owners are in %s\n",
 			   ULL(nr), l->target.path, l->map, l->files);

@@ -469,9 +469,33 @@ static int restore_to(struct args *a, struct image *im, const struct device *d)
 	return r;
 }
 
+/* @text: when, why, and on which device. */
+static void archived_json(struct json_object *list, const char *path,
+			  const char *const text[], const struct dmr_super *sb)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_str(o, "file", path);
+	add_str(o, "time", text[0]);
+	add_str(o, "why", text[1]);
+	add_str(o, "spare", text[2]);
+	add_str(o, "uuid", area_uuid(sb->uuid));
+	add_str(o, "label", sb->label);
+	add_str(o, "identity", sb->identity);
+	add_u64(o, "table_blocks_in_use", sb->hwm);
+	json_object_array_add(list, o);
+}
+
+struct archived {
+	int nr;
+	struct json_object *list;	/* NULL: as text */
+};
+
 /* One line of --list. */
 static void list_one(const char *path, void *arg)
 {
+	struct archived *all = arg;
+
 	struct json_object *o = json_object_from_file(path), *about, *x;
 	static const char *const key[] = { "time", "why", "device" };
 	const char *text[] = { "-", "-", "-" };
@@ -483,25 +507,32 @@ static void list_one(const char *path, void *arg)
 			for (i = 0; i < ARRAY_SIZE(key); i++)
 				if (json_object_object_get_ex(about, key[i], &x))
 					text[i] = json_object_get_string(x);
-		printf("%s\n  %s, %s, spare '%s' on %s\n  for the main device %s, table blocks in use %llu\n",
-		       path, plain(text[0]), plain(text[1]),
-		       sb->label[0] ? sb->label : area_uuid(sb->uuid),
-		       plain(text[2]), sb->identity[0] ? sb->identity : "-",
-		       ULL(sb->hwm));
-		++*(int *)arg;
+		all->nr++;
+		if (all->list)
+			archived_json(all->list, path, text, sb);
+		else
+			print_text("%s\n  %s, %s, spare '%s' on %s\n  for the main device %s, table blocks in use %llu\n",
+				   path, text[0], text[1], sb->label[0] ?
+				   sb->label : area_uuid(sb->uuid), text[2],
+				   sb->identity[0] ? sb->identity : "-",
+				   ULL(sb->hwm));
 	}
 	free(sb);
 	if (o)
 		json_object_put(o);
 }
 
-static int list_archive(void)
+static int list_archive(bool json)
 {
-	int nr = 0;
+	struct archived all = { 0 };
 
-	archive_each(list_one, &nr);
-	if (!nr)
-		printf("no dumps were kept in %s\n", archive_folder());
+	if (json)
+		all.list = json_object_new_array();
+	archive_each(list_one, &all);
+	if (json)
+		return print_json(all.list, stdout);
+	if (!all.nr)
+		print_text("no dumps were kept in %s\n", archive_folder());
 	return RC_OK;
 }
 
@@ -514,7 +545,9 @@ static int restore(struct args *a)
 	int r;
 
 	if (opt(a, "list"))
-		return list_archive();
+		return list_archive(opt(a, "json"));
+	if (opt(a, "json"))
+		return fail(RC_USAGE, "restore: --json goes with --list");
 	if (a->nr < 2)
 		return fail(RC_USAGE, "usage: dmremap restore [OPTIONS] SPARE FILE; see 'dmremap restore --help'");
 	r = device_get(a->arg[0], true, &d);
@@ -561,6 +594,7 @@ const struct command cmd_restore = {
 	.min_args = 0, .max_args = 2,
 	.run = restore,
 	.opts = { { "list", NULL, "show the dumps that were kept" },
+		{ "json", NULL, "with --list: as JSON" },
 		{ "keep-table", NULL, "write the superblocks alone: the slot table on SPARE is whole" },
 		{ "yes", NULL, "do not ask" },
 		{ "force", NULL, "with --yes: overwrite what else is on SPARE" },

@@ -70,7 +70,8 @@ static int run(struct args *a)
 		return fail(RC_REFUSED, "%s lies behind this one on %s; choose a smaller --size, or 'dmremap replace' it with a larger device",
 			    behind.what, d.path);
 	if (opt(a, "dry-run")) {
-		would("dmsetup message %s 0 grow %llu", m.name, ULL(len));
+		would("dmsetup message %s 0 grow %llu", shell_word(m.name),
+		      ULL(len));
 		return RC_OK;
 	}
 	text_into(question, sizeof(question), "The spare area of %s grows from %s to %s.\nWARNING: sectors %llu to %llu will be overwritten, on\n  %s",

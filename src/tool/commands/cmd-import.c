@@ -108,6 +108,8 @@ static int get_list(const struct args *a, const struct remap *m,
 	if (r)
 		return r;
 	disk.known.any = opt(a, "any-disk");
+	disk.known.pair_sectors = m->sectors;
+	strscpy(disk.known.pair, k->identity, sizeof(disk.known.pair));
 	text = read_whole(path);
 	if (!text)
 		return RC_REFUSED;
@@ -341,13 +343,13 @@ static int import(struct args *a)
 			 ULL(nr), ULL(k.slots_total));
 	if (!r && opt(a, "dry-run")) {
 		for (i = 0; i < l.bad.nr; i++)
-			printf("%llu+%llu\n", ULL(l.bad.r[i].start),
-			       ULL(l.bad.r[i].count));
+			print_text("%llu+%llu\n", ULL(l.bad.r[i].start),
+				   ULL(l.bad.r[i].count));
 		print_text("# %llu blocks would be %s\n", ULL(nr),
 			   opt(a, "mark") ? "marked as known bad" : "evacuated");
 		goto out;
 	}
-	if (!r && !nr && !image) {
+	if (!r && !nr && !image && !opt(a, "json")) {
 		print_text("%s: the list names no block of this device; nothing was changed\n",
 			   m.name);
 		goto out;
@@ -356,15 +358,9 @@ static int import(struct args *a)
 		r = blocks_lock(&m, &k, a->cmd->name) ?:
 		    blocks_act(m.name, opt(a, "mark") ? "mark_bad" : "remap",
 			       &blocks, &t);
-	if (!r && opt(a, "json")) {
-		struct json_object *o = json_object_new_object();
-
-		add_str(o, "device", m.name);
-		add_u64(o, "done", t.done);
-		add_u64(o, "skipped", t.skipped);
-		add_u64(o, "failed", t.failed);
-		print_json(o, stdout);
-	} else if (!r && (l.bad.nr || !image))
+	if (!r && opt(a, "json"))
+		r = tally_json(m.name, &t);
+	else if (!r && (l.bad.nr || !image))
 		print_text(opt(a, "mark") ?
 			   "%s: %llu blocks are known bad now, %llu were dealt with already, %llu failed\n" :
 			   "%s: %llu blocks moved to the spare, %llu were dealt with already, %llu could not be read (known bad now)\n",
@@ -401,7 +397,7 @@ static void export_ddrescue(FILE *f, const struct ranges *bad, u64 sectors)
 	}
 }
 
-static int export_json(FILE *f, const struct remap *m,
+static int export_json(FILE *f, const struct remap *m, const char *identity,
 		       const struct ranges *bad)
 {
 	struct json_object *o = json_object_new_object(), *r;
@@ -410,6 +406,7 @@ static int export_json(FILE *f, const struct remap *m,
 
 	add_str(o, "device", m->name);
 	add_u64(o, "sectors", m->sectors);
+	add_str(o, "identity", identity);
 	for (i = 0; i < bad->nr; i++) {
 		r = json_object_new_object();
 		add_u64(r, "sector", bad->r[i].start);
@@ -428,6 +425,7 @@ static int export(struct args *a)
 	struct output out;
 	struct kblocks b;
 	struct remap m;
+	struct kstat k;
 	u64 unit = 1024, last = U64_MAX;
 	size_t i;
 	int r;
@@ -442,7 +440,8 @@ static int export(struct args *a)
 			    format);
 	if (!unit || unit % 512 || unit > 1 << 20)
 		return fail(RC_USAGE, "--block-size: a multiple of 512 bytes");
-	r = remap_get(a->arg[0], &m) ?: blocks_list(m.name, &b);
+	r = remap_get(a->arg[0], &m) ?: blocks_status(m.name, &k) ?:
+	    blocks_list(m.name, &b);
 	if (r)
 		return r;
 	for (i = 0; i < b.nr; i++)
@@ -456,7 +455,7 @@ static int export(struct args *a)
 	if (!r && !strcmp(format, "ddrescue"))
 		export_ddrescue(out.f, &bad, m.sectors);
 	else if (!r && !strcmp(format, "json"))
-		r = export_json(out.f, &m, &bad);
+		r = export_json(out.f, &m, k.identity, &bad);
 	else
 		for (i = 0; !r && i < bad.nr; i++) {
 			u64 s = bad.r[i].start, n = bad.r[i].count, v;

@@ -95,19 +95,19 @@ static void as_text(const struct area *a, const struct device *d,
 	print_text("slots          %u, in %u segment%s, table blocks in use %llu of %llu\n",
 		   l->nr_slots, l->nr_segments, l->nr_segments == 1 ? "" : "s",
 		   ULL(sb->hwm), ULL(l->nr_tables));
-	printf("activations    %llu (sequence %llu)\n", ULL(sb->activations),
-	       ULL(sb->seq));
+	print_text("activations    %llu (sequence %llu)\n", ULL(sb->activations),
+		   ULL(sb->seq));
 	for (i = 0; i < DMR_NR_SUPERS; i++)
 		print_text("superblock %u   %s, at sector %llu\n", i + 1,
 			   verdict(a, i),
 			   ULL(sb->spare_start + dmr_layout_super(l, i) * 8));
-	printf("counters      ");
+	print_text("counters      ");
 	for (i = 0; i < DMR_NR_COUNTERS; i++)
 		print_text(" %s=%llu", counter_names[i], ULL(sb->counters[i]));
-	putchar('\n');
+	print_text("\n");
 	if (sb->compat | sb->ro_compat | sb->incompat)
-		printf("features       compat 0x%x ro_compat 0x%x incompat 0x%x\n",
-		       sb->compat, sb->ro_compat, sb->incompat);
+		print_text("features       compat 0x%x ro_compat 0x%x incompat 0x%x\n",
+			   sb->compat, sb->ro_compat, sb->incompat);
 }
 
 static struct json_object *as_json(const struct area *a,

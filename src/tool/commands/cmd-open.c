@@ -177,6 +177,29 @@ static int check_first(const struct area *area, const struct device *spare)
 		    spare->path, spare->content, spare->path);
 }
 
+int opened_json(const char *name)
+{
+	struct json_object *o;
+	struct remap m;
+	struct kstat k;
+	int r = remap_get(name, &m) ?: blocks_status(name, &k);
+
+	if (r)
+		return r;
+	o = json_object_new_object();
+	add_str(o, "device", m.name);
+	add_u64(o, "sectors", m.sectors);
+	add_str(o, "main", m.main_path);
+	add_str(o, "identity", k.identity);
+	add_str(o, "spare", m.spare_path);
+	add_u64(o, "spare_start", m.spare_start);
+	add_u64(o, "spare_length", k.spare_length);
+	add_u64(o, "slots_total", k.slots_total);
+	add_str(o, "uuid", k.uuid);
+	add_str(o, "label", k.label);
+	return print_json(o, stdout);
+}
+
 static int open_cmd(struct args *a)
 {
 	const char *name = a->arg[0], *identity, *spare_path = a->arg[a->nr - 1];
@@ -212,7 +235,9 @@ static int open_cmd(struct args *a)
 	if (!r && !opt(a, "this-copy"))
 		r = refuse_stale(&area, &spare);
 	r = r ?: create_mapping(a, name, &main, &spare, &area.sb, identity);
-	if (!r && !opt(a, "dry-run"))
+	if (!r && opt(a, "json"))
+		r = opened_json(name);
+	else if (!r && !opt(a, "dry-run"))
 		print_text("/dev/mapper/%s: %s, spare %s\n", name, main.path,
 			   spare.path);
 	area_close(&area);
@@ -243,7 +268,7 @@ static int close_cmd(struct args *a)
 		if (r)
 			break;
 		if (opt(a, "dry-run")) {
-			would("dmsetup remove %s", m.name);
+			would("dmsetup remove %s", shell_word(m.name));
 			continue;
 		}
 		r = parts_busy(&m);
@@ -419,7 +444,7 @@ static int reopen(const struct args *a, struct candidate *c)
 		return fail(RC_REFUSED, "%s is open on a main device that is gone, which is back as %s; end what uses /dev/mapper/%s, then 'dmremap assemble %s' opens it anew",
 			    m.name, c->main.path, m.name, candidate_name(c));
 	if (opt(a, "dry-run")) {
-		would("dmsetup remove %s", m.name);
+		would("dmsetup remove %s", shell_word(m.name));
 		return RC_OK;
 	}
 	if (!opt(a, "yes") && !isatty(STDIN_FILENO))
@@ -504,9 +529,8 @@ static int assemble(struct args *a)
 	u64 seconds;
 	int r;
 
-	if (json && (opt(a, "incremental") || opt(a, "wait") ||
-		     opt(a, "dry-run")))
-		return fail(RC_USAGE, "assemble: --json does not go with --incremental, --wait or --dry-run");
+	if (json && (opt(a, "incremental") || opt(a, "wait")))
+		return fail(RC_USAGE, "assemble: --json does not go with --incremental or --wait");
 	if (opt(a, "incremental"))
 		return assemble_incremental(a);
 	r = opt_u64(a, "wait", &seconds);
@@ -542,6 +566,7 @@ const struct command cmd_open = {
 		{ "force", NULL, "open it although the main device was written to without its spare" },
 		{ "yes", NULL, "do not ask" },
 		{ "this-copy", NULL, "open this one although there is another, newer copy of the spare" },
+		{ "json", NULL, "print what was opened as JSON" },
 		{ "dry-run", NULL, "print the dmsetup line, change nothing" } },
 };
 

@@ -177,14 +177,22 @@ static int retest(struct args *a)
 	/* What the kernel did before it failed is not in the tally. */
 	if (r)
 		return r;
-	if (opt(a, "json"))
-		tally_json(m.name, &t);
-	else
-		printf("%llu known bad blocks read well again, %llu are still bad\n",
-		       ULL(t.done), ULL(t.failed));
-	if (g.saved && !opt(a, "json"))
-		printf("%llu that could be read sector by sector are on the spare now\n",
-		       ULL(g.saved));
+	if (opt(a, "json")) {
+		struct json_object *o = json_object_new_object();
+
+		add_str(o, "device", m.name);
+		add_u64(o, "done", t.done);
+		add_u64(o, "skipped", t.skipped);
+		add_u64(o, "failed", t.failed);
+		add_u64(o, "saved", g.saved);
+		print_json(o, stdout);
+	} else {
+		print_text("%llu known bad blocks read well again, %llu are still bad\n",
+			   ULL(t.done), ULL(t.failed));
+		if (g.saved)
+			print_text("%llu that could be read sector by sector are on the spare now\n",
+				   ULL(g.saved));
+	}
 	return t.failed ? RC_PARTLY : RC_OK;
 }
 

@@ -157,7 +157,7 @@ static void as_text(const struct report *r)
 	       *colour(r->health) ? "\033[m" : "");
 	if (k->label[0] && strcmp(k->label, r->m.name))
 		print_text(", label %s", k->label);
-	puts(r->m.suspended ? ", suspended" : "");
+	print_text("%s\n", r->m.suspended ? ", suspended" : "");
 	if (r->health != HEALTH_UNKNOWN)
 		say_safe(k);
 	say_why(r->why);
@@ -441,6 +441,11 @@ static int run(struct args *a)
 
 	if (opt_u64(a, "sample", &secs))
 		return HEALTH_UNKNOWN;
+	if (machine && secs)
+		return fail(HEALTH_UNKNOWN, "status: --sample goes with the text for a person alone; a program looks twice by itself");
+	if (!!opt(a, "json") + !!opt(a, "csv") + !!opt(a, "prometheus") +
+	    !!opt(a, "nagios") > 1)
+		return fail(HEALTH_UNKNOWN, "status: give one of --json, --csv, --prometheus and --nagios");
 	if (a->nr) {
 		list = calloc(a->nr, sizeof(*list));
 		for (nr = 0; list && nr < a->nr; nr++) {
@@ -479,7 +484,7 @@ static int run(struct args *a)
 		}
 	} else {
 		if (!nr)
-			printf("no dm-remap device is open; 'dmremap scan' lists those that can be opened\n");
+			print_text("no dm-remap device is open; 'dmremap scan' lists those that can be opened\n");
 		if (secs && nr) {
 			sleep(secs);
 			for (i = 0; i < nr; i++)

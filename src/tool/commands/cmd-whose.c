@@ -81,7 +81,7 @@ static int find_sector(const struct remap *m, const char *arg, bool json)
 			   ULL(sector), ULL(sector / 8), ULL(k->sector),
 			   ULL(k->sector + k->sectors - 1), block_state(k));
 		if (k->slot != U32_MAX)
-			printf(", slot %u", k->slot);
+			print_text(", slot %u", k->slot);
 		print_text("; this sector is %s\n", k->lost >> i & 1 ? "lost" :
 			   k->valid >> i & 1 ? "on the spare" :
 			   "known bad: read from the main device, as far as it reads");
@@ -300,17 +300,17 @@ static void tell_text(const struct owner *o)
 		[OWNER_METADATA] = "metadata of the file system",
 		[OWNER_FREE] = "free, nobody's",
 		[OWNER_USED] = "in use, by no file that was found (metadata of files, or one that was deleted while it is open)",
-		[OWNER_UNKNOWN] = "no file (metadata of the file system, or free)",
+		[OWNER_UNKNOWN] = "no file of a mounted file system (metadata, free, or of what is not mounted)",
 	};
 
-	printf("sectors %llu to %llu: ", ULL(o->start),
-	       ULL(o->start + o->count - 1));
+	print_text("sectors %llu to %llu: ", ULL(o->start),
+		   ULL(o->start + o->count - 1));
 	if (o->kind == OWNER_FILE)
 		print_text("%s, bytes %llu to %llu\n", plain(o->path),
 			   ULL(o->offset << 9),
 			   ULL(((o->offset + o->count) << 9) - 1));
 	else
-		puts(what[o->kind]);
+		print_text("%s\n", what[o->kind]);
 }
 
 static void tell(void *arg, const struct owner *o)
@@ -390,6 +390,8 @@ static int whose_cmd(struct args *a)
 	struct remap m;
 	int r;
 
+	if (!!opt(a, "json") + !!opt(a, "null") + !!opt(a, "names") > 1)
+		return fail(RC_USAGE, "whose: give one of --json, --null and --names");
 	r = remap_get(a->arg[0], &m) ?: want_blocks(a, &m, &want);
 	ranges_tidy(&want);
 	r = r ?: ranges_whole(&want);

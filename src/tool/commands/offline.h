@@ -29,9 +29,12 @@ int assemble_incremental(const struct args *a);
 /* The pairs that are to come are arguments. */
 int assemble_wait(const struct args *a, u64 seconds);
 
+/* Print what is open as @name: for those that open it. */
+int opened_json(const char *name);
+
 struct tally;
 
-void tally_json(const char *name, const struct tally *t);
+int tally_json(const char *name, const struct tally *t);
 
 /* Print and release @o. */
 int print_json(struct json_object *o, FILE *f);

@@ -493,20 +493,20 @@ static const char *line_ro(const struct dm_line *l)
 
 static void print_table(const struct dm_line *l)
 {
-	printf("--table '");
+	print_text("--table '");
 	for (; l; l = l->next) {
 		print_text("%llu %llu %s %s", (unsigned long long)l->start,
 			   (unsigned long long)l->len, l->type, l->params);
 		if (l->next)
-			putchar('\n');
+			print_text("\n");
 	}
-	printf("'\n");
+	print_text("'\n");
 }
 
 void would_create(const char *name, const char *uuid,
 		  const struct dm_line *lines)
 {
-	print_text("dmsetup create %s%s ", line_ro(lines), name);
+	print_text("dmsetup create %s%s ", line_ro(lines), shell_word(name));
 	if (uuid)
 		print_text("--uuid %s ", uuid);
 	print_table(lines);
@@ -514,6 +514,7 @@ void would_create(const char *name, const char *uuid,
 
 void would_load(const char *name, const struct dm_line *lines)
 {
+	name = shell_word(name);
 	print_text("dmsetup suspend %s\ndmsetup load %s%s ", name,
 		   line_ro(lines), name);
 	print_table(lines);

@@ -374,7 +374,7 @@ static void man_overview(void)
 	for (i = 0; i < ARRAY_SIZE(common_opts); i++)
 		man_option(&common_opts[i]);
 	puts(".SH JSON");
-	roff_text("What --json prints is described by /usr/share/doc/dm-remap/dmremap.schema.json: the definition of a command has its name. Sectors are numbers of 512 bytes. New members may be added; those that are there keep their meaning.");
+	roff_text("What --json prints is described by /usr/share/doc/dm-remap/dmremap.schema.json: the definition of a command has its name. Sectors are numbers of 512 bytes. New members may be added; those that are there keep their meaning. Every command that reports has --json. 'dump' writes JSON in any case, and 'probe' properties for udev. Those that do something and have nothing more to tell than their exit status (accept, close, forget, lab) and 'watch', which is for eyes, have none.");
 	puts(".SH LVM");
 	roff_text(lvm);
 	puts(".PP\n.nf\n.RS");
@@ -382,7 +382,7 @@ static void man_overview(void)
 	puts("\n.RE\n.fi\n.PP");
 	roff_text(lvm_file);
 	puts(".SH FILES\n.TP\n.I /var/lib/dmremap");
-	roff_text("how far an interrupted scrub or detach has come; may be deleted at any time (DMREMAP_STATE names another folder)");
+	roff_text("how far an interrupted scrub or detach has come, which is only a hint; the maps and lists of what 'detach --to' could not copy; in 'known', which main devices are kept from use; in 'archive', dumps of metadata, see dmremap-restore(8). DMREMAP_STATE names another folder");
 	puts(".TP\n.I /etc/default/dmremap");
 	roff_text("DMREMAP_ASSEMBLE: the options of dmremap-assemble.service, which are not kept on the spare; DMREMAP_MONITOR: those of dmremap-monitor.service; DMREMAP_METRICS: the file that dmremap-metrics.timer has written every minute; DMREMAP_EXPECT: names of the devices that should be open, for monitor and metrics. 'systemctl enable --now dmremap-scrub@NAME.timer' has the device NAME read once a month, and dmremap-retest@NAME.timer its bad blocks tried again every week, while nobody uses the disk");
 	puts(".SH SEE ALSO\n.BR dmremaptab (5),\n.BR dmsetup (8),\n.BR badblocks (8),\n.BR ddrescue (1),\n.BR smartctl (8),\n.BR lvm.conf (5)");

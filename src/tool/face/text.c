@@ -8,6 +8,9 @@
 #include <wchar.h>
 #include <wctype.h>
 
+/* What no shell takes for something else. */
+#define WORD_CHARACTERS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.:=@_/,%"
+
 /* Marks that change the direction of what follows can make a name lie. */
 static bool turns_text(wchar_t c)
 {
@@ -51,6 +54,25 @@ const char *plain(const char *s)
 	free(*k);
 	*k = escaped(s, strlen(s), true);
 	return *k ?: "?";
+}
+
+const char *shell_word(const char *s)
+{
+	static char *kept[2];
+	static unsigned int nr;
+	char **k = &kept[nr++ % 2], *p;
+	size_t n = strlen(s);
+
+	free(*k);
+	*k = calloc(4, n + 1);
+	if (!*k)
+		return "?";
+	if (n && strspn(s, WORD_CHARACTERS) == n)
+		return strcpy(*k, s);
+	for (p = stpcpy(*k, "'"); *s; s++)
+		p = *s == '\'' ? stpcpy(p, "'\\''") : mempcpy(p, s, 1);
+	strcpy(p, "'");
+	return *k;
 }
 
 /* @spec: "%-20.10s" and the like; the precision is about @s as it is. */

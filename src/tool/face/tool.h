@@ -99,6 +99,8 @@ char *text_of(const char *fmt, va_list ap);
  * from it. The result lives until the fourth next call.
  */
 const char *plain(const char *s);
+/* One word for a shell, in quotes if it needs them. It lives until the second next call. */
+const char *shell_word(const char *s);
 /* Is it UTF-8, whatever the locale? */
 bool utf8_ok(const char *s);
 

@@ -106,6 +106,12 @@ static enum list_whose whose(const struct parser *p, const struct document *d,
 	bool same = false, known = false;
 
 	*start = 0;
+	if (d->pair_sectors && disk->pair_sectors &&
+	    d->pair_sectors != disk->pair_sectors)
+		return LIST_OTHERS;
+	if (both(d->pair, disk->pair))
+		return list_same_name(d->pair, disk->pair) ? LIST_OURS :
+		       LIST_OTHERS;
 	if (both(d->serial, disk->serial)) {
 		known = true;
 		same |= list_same_name(d->serial, disk->serial);
@@ -142,6 +148,11 @@ static void describe(const struct document *d, char *s, size_t size)
 		ADD("%s%s", n ? ", " : "", d->model);
 	if (d->serial[0])
 		ADD("%sserial number %s", n ? ", " : "", d->serial);
+	if (d->pair[0])
+		ADD("%smain device %s", n ? ", " : "", d->pair);
+	if (d->pair_sectors)
+		ADD("%s%llu sectors", n ? ", " : "",
+		    (unsigned long long)d->pair_sectors);
 	if (d->bytes)
 		ADD("%s%s", n ? ", " : "", human_size(d->bytes >> 9));
 	if (!n)
@@ -244,10 +255,16 @@ bool documents_choose(struct parser *p, struct list *l, const char *advice)
 {
 	unsigned int ours = 0, others = 0, nobodys = 0;
 	const char *says = "";
-	struct document *d;
+	struct document *d, *next;
 	char names[600], one[300];
 	u64 start;
 
+	/* As they are in the file. */
+	for (d = p->docs, p->docs = NULL; d; d = next) {
+		next = d->next;
+		d->next = p->docs;
+		p->docs = d;
+	}
 	for (d = p->docs; d; d = d->next) {
 		if (d->says[0])
 			says = d->says;

@@ -23,6 +23,11 @@ static bool one(struct parser *p, struct json_object *o)
 
 	if (!d)
 		return false;
+	copy_word(d->pair, sizeof(d->pair), json_text(o, "identity"));
+	d->pair_sectors = json_u64(o, "sectors");
+	snprintf(d->model, sizeof(d->model), "the pair '%.40s'",
+		 json_text(o, "device"));
+	copy_word(d->model, sizeof(d->model), strdupa(d->model));
 	d->log = json_object_is_type(list, json_type_array);
 	for (i = 0; d->log && i < json_object_array_length(list); i++)
 		if (!range(p, json_object_array_get_idx(list, i))) {

@@ -20,6 +20,8 @@ struct list_disk {
 	char name[64];		/* "/dev/sdb1", as a person calls it */
 	char serial[80];
 	char wwn[40];		/* hexadecimal digits */
+	char pair[160];		/* its identity, as the pair has recorded it */
+	u64 pair_sectors;	/* of the pair */
 	u64 bytes;		/* of the whole disk */
 	u32 lbs;		/* logical block size; 0: 512 */
 	u32 nsid;		/* of an NVMe namespace */

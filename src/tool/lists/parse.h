@@ -18,6 +18,8 @@ struct document {
 	char name[80];		/* the device's, as the file has it */
 	char model[80], serial[80], wwn[40];
 	char member[48];	/* of a RAID controller: which */
+	char pair[160];		/* identity of a pair's main device, as recorded */
+	u64 pair_sectors;	/* of the pair; 0: not said */
 	u64 bytes;		/* size of the device; 0: not said */
 	u64 unit;		/* bytes of a number; 0: the disk's logical block */
 	bool whole_disk;	/* its numbers count from the start of the disk */
