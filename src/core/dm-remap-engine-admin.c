@@ -58,7 +58,7 @@ static int to_spare(struct dmr_engine *e, u64 block, u64 nr, bool copy,
 	dmr_exam_start(x, NULL);
 	x->apart = true;
 	if (!dmr_main_alive(e, x))
-		return e->mode == DMR_MODE_RW ? -EIO : -EROFS;
+		return READ_ONCE(e->mode) == DMR_MODE_RW ? -EIO : -EROFS;
 	dmr_env_lock(e->env);
 	if (e->mode != DMR_MODE_RW) {
 		dmr_env_unlock(e->env);
@@ -110,13 +110,17 @@ static void main_io(struct dmr_engine *e, struct dmr_piece *p, blk_opf_t opf,
 		    u8 mask, void *buf)
 {
 	blk_status_t status = BLK_STS_AGAIN;
+	u32 ms = 0;
 
 	/* Not beside a retry. */
 	dmr_env_retry_lock(e->env);
-	if (!dmr_env_stopping(e->env))
+	if (!dmr_env_stopping(e->env)) {
 		status = dmr_masked_io(e, DMR_MAIN, opf,
 				       p->block << DMR_BLOCK_SECTOR_SHIFT, mask,
-				       buf, NULL);
+				       buf, &ms);
+		if (status != BLK_STS_OK && ms >= DMR_SLOW_MS)
+			WRITE_ONCE(e->slow_retries, e->slow_retries + 1);
+	}
 	dmr_env_retry_unlock(e->env);
 	p->good = status == BLK_STS_OK;
 	p->failed = !p->good && status != BLK_STS_AGAIN;

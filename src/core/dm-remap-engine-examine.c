@@ -93,22 +93,41 @@ static void note_failure(struct dmr_exam *x, u32 ms)
 }
 
 /*
- * While errors are quick, nothing of ours is beside a retry. Return: whether it was locked,
- * for window_unlock().
+ * While errors are quick, nothing of ours is beside a retry. If one that was waited for has
+ * turned out to be slow, and the device is being suspended, no other one begins.
+ * Return: whether it was locked, for window_unlock().
  */
-static bool window_lock(struct dmr_engine *e, const struct dmr_exam *x)
+static bool window_lock(struct dmr_engine *e, struct dmr_exam *x)
 {
-	bool alone = !x->slow;
+	u32 before = READ_ONCE(e->slow_retries);
 
-	if (alone)
-		dmr_env_retry_lock(e->env);
-	return alone;
+	if (x->slow)
+		return false;
+	dmr_env_retry_lock(e->env);
+	if (e->slow_retries == before || !dmr_env_stopping(e->env))
+		return true;
+	dmr_env_retry_unlock(e->env);
+	x->slow = true;
+	return false;
 }
 
-static void window_unlock(struct dmr_engine *e, bool alone)
+static void window_unlock(struct dmr_engine *e, const struct dmr_exam *x,
+			  bool alone)
 {
-	if (alone)
-		dmr_env_retry_unlock(e->env);
+	if (!alone)
+		return;
+	if (x->slow)
+		WRITE_ONCE(e->slow_retries, e->slow_retries + 1);
+	dmr_env_retry_unlock(e->env);
+}
+
+/*
+ * May no write to main begin any more? A read still has its one retry, which may have
+ * failed in company alone, and main is asked whether it is alive.
+ */
+static bool too_late(const struct dmr_engine *e, const struct dmr_exam *x)
+{
+	return x->slow && dmr_env_stopping(e->env);
 }
 
 /*--------------------------------------------------------------------
@@ -169,7 +188,7 @@ static bool main_answers(struct dmr_engine *e, struct dmr_exam *x)
 		io = probe_io(e, x, block[i]);
 		alone = window_lock(e, x);
 		dmr_env_io(e->env, &io, 1);
-		window_unlock(e, alone);
+		window_unlock(e, x, alone);
 		x->alive = io.status == BLK_STS_OK;
 	}
 	return x->alive;
@@ -209,11 +228,9 @@ static bool gave_up(const struct dmr_engine *e, const struct dmr_exam *x)
 {
 	u32 budget = e->tuning.budget_ms;
 
-	if (!x->slow)
-		return false;
-	if (dmr_env_stopping(e->env))
+	if (too_late(e, x))
 		return true;
-	return budget && x->slow_failures >= 2 && x->slow_ms >= budget;
+	return x->slow && budget && x->slow_failures >= 2 && x->slow_ms >= budget;
 }
 
 /*
@@ -299,9 +316,12 @@ static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 {
 	u32 max = window_size(x), end = window_end(x, i), nr = 0, k;
 	bool alone = window_lock(e, x);
-	unsigned int ticket = dmr_env_main_begin(e->env);
 	struct dmr_piece *asked[DMR_WINDOW], *p;
+	unsigned int ticket;
 
+	if (too_late(e, x))
+		return i;
+	ticket = dmr_env_main_begin(e->env);
 	dmr_env_lock(e->env);
 	for (; i < end && nr < max; i++) {
 		p = nth(x, i);
@@ -314,7 +334,7 @@ static u32 write_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 	dmr_env_unlock(e->env);
 	ask(e, x, asked, nr);
 	dmr_env_main_end(e->env, ticket);
-	window_unlock(e, alone);
+	window_unlock(e, x, alone);
 	for (k = 0; k < nr; k++)
 		asked[k]->took = x->io[k].status == BLK_STS_OK;
 	return i;
@@ -454,7 +474,7 @@ static u32 read_window(struct dmr_engine *e, struct dmr_exam *x, u32 i)
 	}
 	dmr_env_unlock(e->env);
 	ask(e, x, asked, nr);
-	window_unlock(e, alone);
+	window_unlock(e, x, alone);
 	for (k = 0; k < nr; k++)
 		if (x->io[k].status == BLK_STS_OK)
 			asked[k]->got |= dmr_sector_mask(x->io[k].sector,
@@ -481,9 +501,10 @@ static void copy_blocks(struct dmr_engine *e, struct dmr_exam *x, bool patient)
 			asked[nr++] = p;
 		}
 		alone = window_lock(e, x);
+		if (dmr_env_stopping(e->env))
+			nr = 0;
 		if (nr)
 			dmr_env_io(e->env, x->io, nr);
-		window_unlock(e, alone);
 		x->retries += nr;
 		for (k = 0; k < nr; k++) {
 			p = asked[k];
@@ -493,6 +514,7 @@ static void copy_blocks(struct dmr_engine *e, struct dmr_exam *x, bool patient)
 			else
 				note_failure(x, x->io[k].ms);
 		}
+		window_unlock(e, x, alone);
 	}
 }
 
@@ -519,14 +541,16 @@ static void copy_sectors(struct dmr_engine *e, struct dmr_exam *x, u32 i,
 		if (!mask)
 			continue;
 		alone = window_lock(e, x);
-		status = dmr_masked_io(e, DMR_MAIN, REQ_OP_READ,
-				       p->block << DMR_BLOCK_SECTOR_SHIFT, mask,
-				       dmr_exam_buf(x, p), &ms);
-		window_unlock(e, alone);
+		status = BLK_STS_AGAIN;
+		if (!dmr_env_stopping(e->env))
+			status = dmr_masked_io(e, DMR_MAIN, REQ_OP_READ,
+					       p->block << DMR_BLOCK_SECTOR_SHIFT,
+					       mask, dmr_exam_buf(x, p), &ms);
 		if (status == BLK_STS_OK)
 			p->good |= mask;
 		else
 			note_failure(x, ms);
+		window_unlock(e, x, alone);
 	}
 }
 

@@ -187,7 +187,7 @@ static void degrade(struct dmr_engine *e, enum dmr_mode mode, const char *what)
 		return;
 	dmr_env_log(e->env, DMR_LOG_ERR, "mode %s -> %s: %s", name[e->mode],
 		    name[mode], what);
-	e->mode = mode;
+	WRITE_ONCE(e->mode, mode);
 	dmr_env_event(e->env);
 }
 

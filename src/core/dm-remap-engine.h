@@ -183,6 +183,7 @@ struct dmr_engine {
 	bool active;		/* store and index are there */
 
 	u32 releases;		/* how often blocks were given back to main */
+	u32 slow_retries;	/* under the retry lock, which protects it */
 	struct dmr_exam admin;	/* for what the administrator asks for */
 
 	/* Working memory, for one batch */

@@ -431,6 +431,8 @@ static void exec_io(struct fiber *me, u32 nr, u64 flush_seq)
 	device_flight(me, nr, &f);
 	io->status = device_begin(&f);
 	io->ms = f.fate->slow ? DMR_SLOW_MS + 300 : 0;
+	if (f.fate->slow && dmr_engine_wants(f.op, io->status))
+		work_failed_slowly(io);
 	if (dev == DMR_SPARE && is_meta(io->sector) &&
 	    io->status != BLK_STS_OK) {
 		W.meta_unread += read;
@@ -481,6 +483,8 @@ void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr)
 		violation("too many I/Os at once");
 	if (ios[0].dev == DMR_MAIN && world_has_lock())
 		violation("I/O to main under the mutex");
+	if (ios[0].dev == DMR_MAIN)
+		work_begins(ios);
 	memset(me->done, 0, nr);
 	memset(me->fate, 0, nr * sizeof(me->fate[0]));
 	me->env = env;

@@ -32,6 +32,9 @@ bool device_flight(struct fiber *by, u32 i, struct flight *f);
 u32 world_flights(struct flight *f, u32 max);
 /* Is this an examination of which an error was slow? */
 bool work_is_slow(const struct fiber *f);
+/* I/O to main begins, or has failed slowly. */
+void work_begins(const struct dmr_io *io);
+void work_failed_slowly(const struct dmr_io *io);
 /* Has the error that main has just given taken DMR_SLOW_MS or longer? */
 bool device_slow(void);
 /* Does this sector of a write that ends with @status get to the disk? */

@@ -37,6 +37,8 @@ struct fiber {
 
 	/* I/O to main that dmr_env_drain() knows of */
 	u64 ticket;		/* stamp, or 0 */
+	/* It waited for a retry that was slow, and the device is being suspended. */
+	bool late;
 
 	/* I/O under way */
 	struct dmr_env *env;

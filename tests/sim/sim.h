@@ -195,6 +195,7 @@ struct world {
 	u32 served[2];		/* logical blocks at the last activation */
 	bool locked;		/* somebody holds the engine's mutex */
 	bool stopping;		/* the device is being suspended */
+	u32 slow_retries;	/* those under the retry lock that have failed slowly */
 	bool wrong_sectors;	/* why the last activation was refused */
 	bool check_spare;	/* the next batch is to, see dmr_engine_check_spare() */
 	bool all_slow;		/* the script says so */

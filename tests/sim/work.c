@@ -48,6 +48,7 @@ static void run_batch(void)
 static struct dmr_exam exam[NR_EXAM_FIBERS];
 static struct fiber *holder;	/* of the engine's mutex */
 static struct fiber *retrying;	/* who holds the retry lock */
+static bool slow_here;		/* a retry of who holds it has failed slowly */
 
 void work_reset(void)
 {
@@ -74,6 +75,7 @@ static void run_exam(void)
 
 	req = list_first_entry(&W.to_examine, struct dmr_req, list);
 	list_del(&req->list);
+	fiber_current()->late = false;
 	trace("examination %u begins", i);
 	dmr_engine_examine(&W.engine, &exam[i], req);
 	trace("examination %u ends", i);
@@ -317,17 +319,50 @@ static bool may_retry(struct fiber *me)
 
 void dmr_env_retry_lock(struct dmr_env *env)
 {
+	u32 before;
+
 	(void)env;
 	if (world_has_lock() || fiber_current()->ticket)
 		violation("the retry lock is taken before all others");
+	before = W.slow_retries;
 	if (retrying)
 		fiber_wait(may_retry);
 	retrying = fiber_current();
+	retrying->late = W.slow_retries != before && W.stopping;
+	slow_here = false;
+}
+
+/* Only to ask whether main is alive? */
+static bool is_probe(const struct dmr_io *io)
+{
+	u32 i;
+
+	for (i = 0; i < NR_EXAM_FIBERS; i++)
+		if (io->buf && io->buf == exam[i].probe)
+			return true;
+	return io->buf && io->buf == W.engine.admin.probe;
+}
+
+void work_begins(const struct dmr_io *io)
+{
+	struct fiber *me = fiber_current();
+
+	/* A read has one retry in any case: it may have failed in company alone. */
+	if (me->late && W.stopping && !is_probe(io) &&
+	    !(io->req && (io->opf & REQ_OP_MASK) == REQ_OP_READ))
+		violation("a suspend waits for I/O to main that began after a slow retry");
+}
+
+void work_failed_slowly(const struct dmr_io *io)
+{
+	if (retrying == fiber_current() && !is_probe(io))
+		slow_here = true;
 }
 
 void dmr_env_retry_unlock(struct dmr_env *env)
 {
 	(void)env;
+	W.slow_retries += slow_here;
 	retrying = NULL;
 }
 
