@@ -128,8 +128,8 @@ struct dmr_io {
  *
  * They may be carried out at once and in any order. A write is durable on
  * return if it has REQ_FUA; if the device has no FUA of its own, the writes are
- * followed by a flush, whose failure is theirs, see dmr_env_flush(). Never fails
- * as such: look at each @status.
+ * followed by a flush, whose failure is theirs, as is that of any other flush since
+ * they began: see dmr_env_flush(). Never fails as such: look at each @status.
  * Context: may sleep. Makes progress under memory pressure.
  */
 void dmr_env_io(struct dmr_env *env, struct dmr_io *ios, unsigned int nr);

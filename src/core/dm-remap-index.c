@@ -253,7 +253,7 @@ void dmr_index_stop_writes(struct dmr_index *ix)
 	for (i = 0; i < ix->nr_regions; i++)
 		set_bit(i, ix->regions);
 	pass_all(table_of(ix));
-	ix->count++;
+	WRITE_ONCE(ix->count, ix->count + 1);
 }
 
 void dmr_index_remove(struct dmr_index *ix, u64 block, u32 slot)

@@ -26,8 +26,7 @@ blk_status_t dmr_meta_read(struct dmr_env *env, u64 block, u32 nr, void *buf)
 
 /*
  * Durable on return. The error of a single write is forgiven if it goes away
- * when the same bytes are written again. Where FUA is a write and a flush, another
- * flush that fails in between may lose the write.
+ * when the same bytes are written again.
  */
 blk_status_t dmr_meta_write(struct dmr_env *env, u64 block, u32 nr, void *buf)
 {
@@ -39,13 +38,10 @@ blk_status_t dmr_meta_write(struct dmr_env *env, u64 block, u32 nr, void *buf)
 		.buf = buf,
 	};
 	unsigned int tries;
-	u32 errors;
 
 	for (tries = 0; tries < 2; tries++) {
-		errors = dmr_env_flush_errors(env, DMR_SPARE);
 		dmr_env_io(env, &io, 1);
-		if (io.status == BLK_STS_OK &&
-		    errors == dmr_env_flush_errors(env, DMR_SPARE))
+		if (io.status == BLK_STS_OK)
 			return BLK_STS_OK;
 	}
 	return BLK_STS_IOERR;
@@ -278,17 +274,21 @@ void dmr_store_unalloc(struct dmr_store *store, u32 slot)
 u32 dmr_store_alloc_virtual(struct dmr_store *store)
 {
 	const u32 limit = DMR_VIRTUAL_CHUNKS << DMR_CHUNK_SHIFT;
+	u64 *chunk;
 	u32 i;
 
 	for (i = store->virtual_cursor; i < limit; i++) {
-		u64 **chunk = &store->virt[i >> DMR_CHUNK_SHIFT];
-
-		if (!*chunk)
-			*chunk = kvcalloc(DMR_CHUNK_WORDS, sizeof(u64),
-					  DMR_GFP_TRY);
-		if (!*chunk)
-			break;
-		if (dmr_word_state((*chunk)[i & (DMR_CHUNK_WORDS - 1)]) ==
+		chunk = store->virt[i >> DMR_CHUNK_SHIFT];
+		if (!chunk) {
+			chunk = kvcalloc(DMR_CHUNK_WORDS, sizeof(u64),
+					 DMR_GFP_TRY);
+			if (!chunk)
+				break;
+			/* Whoever sees it sees zeroes in it. */
+			smp_store_release(&store->virt[i >> DMR_CHUNK_SHIFT],
+					  chunk);
+		}
+		if (dmr_word_state(chunk[i & (DMR_CHUNK_WORDS - 1)]) ==
 		    DMR_FREE) {
 			store->virtual_cursor = i + 1;
 			return DMR_VIRTUAL_SLOT + i;
@@ -351,11 +351,12 @@ int dmr_store_extend(struct dmr_store *store)
 	store->metadata_writes += DMR_NR_COPIES;
 	if (r)
 		return r;
-	sb->hwm = hwm + nr;
+	/* See dmr_store_slot_limit(). */
+	smp_store_release(&sb->hwm, hwm + nr);
 	r = dmr_store_write_super(store);
 	if (r) {
 		/* The mark on the spare may have moved; that does no harm. */
-		sb->hwm = hwm;
+		WRITE_ONCE(sb->hwm, hwm);
 		return r;
 	}
 	for (i = 0; i < nr; i++)

@@ -345,10 +345,10 @@ static inline u64 dmr_store_slot_sector(const struct dmr_store *store, u32 slot)
 	       DMR_BLOCK_SECTOR_SHIFT;
 }
 
-/* The number of slot numbers below the high-water mark. */
+/* The number of slot numbers below the high-water mark. Whoever sees it sees their chunks. */
 static inline u32 dmr_store_slot_limit(const struct dmr_store *store)
 {
-	return store->sb.hwm * DMR_TABLE_ENTRIES;
+	return smp_load_acquire(&store->sb.hwm) * DMR_TABLE_ENTRIES;
 }
 
 #endif

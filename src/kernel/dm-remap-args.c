@@ -176,18 +176,19 @@ int dmr_emit_args(const struct dmr_target *t, char *result, unsigned int maxlen)
 		       tuning->breaker_seconds != DMR_DEFAULT_BREAKER_SECONDS;
 	bool budget = tuning->budget_ms != DMR_DEFAULT_BUDGET_MS;
 	bool retries = tuning->read_retries != DMR_DEFAULT_RETRIES;
+	u64 spare_length = READ_ONCE(t->spare_length);	/* "grow" may be at work */
 	unsigned int nr = 0;
 	int sz = 0;
 
-	nr += 2 * !!t->spare_length + tuning->read_only + 2 * retries +
+	nr += 2 * !!spare_length + tuning->read_only + 2 * retries +
 	      2 * budget + 3 * breaker + 2 * !!tuning->low_water + 2 * !!t->identity[0];
 	DMEMIT("%s %s %llu", t->env.main->name, t->env.spare->name,
 	       (unsigned long long)t->env.spare_start);
 	if (!nr)
 		return sz;
 	DMEMIT(" %u", nr);
-	if (t->spare_length)
-		DMEMIT(" spare_length %llu", t->spare_length);
+	if (spare_length)
+		DMEMIT(" spare_length %llu", spare_length);
 	if (tuning->read_only)
 		DMEMIT(" read_only");
 	if (retries)

@@ -290,7 +290,7 @@ static int act_on_batch(struct dmr_target *t, enum action action, u64 block,
 		return -EINTR;
 	noio = memalloc_noio_save();
 	/* A suspend waits for this message, and everybody for the suspend. */
-	if (t->suspended || dmr_env_stopping(&t->env))
+	if (READ_ONCE(t->suspended) || dmr_env_stopping(&t->env))
 		r = -EBUSY;
 	else if (action == EVACUATE)
 		r = dmr_engine_evacuate(&t->engine, block, nr, tally);
@@ -368,7 +368,7 @@ static int grow(struct dmr_target *t, u64 sectors, char *result,
 		r = dmr_engine_grow(&t->engine,
 				    sectors >> DMR_BLOCK_SECTOR_SHIFT);
 	if (!r && t->spare_length)
-		t->spare_length = sectors;
+		WRITE_ONCE(t->spare_length, sectors);
 	dmr_env_unlock(&t->env);
 	memalloc_noio_restore(noio);
 	mutex_unlock(&t->admin_lock);
@@ -449,14 +449,14 @@ static int range_message(struct dmr_target *t, unsigned int argc, char **argv,
 static int track_message(struct dmr_target *t, const char *what, char *result,
 			 unsigned int maxlen)
 {
-	u64 sectors = t->engine.store.sb.layout.area_blocks <<
-		      DMR_BLOCK_SECTOR_SHIFT;
+	const struct dmr_layout *layout = &t->engine.store.sb.layout;
 	unsigned int noio = memalloc_noio_save();
 	int r = 0;
 
 	dmr_env_lock(&t->env);
 	if (!strcasecmp(what, "start")) {
-		r = dmr_track_start(&t->env, sectors);
+		r = dmr_track_start(&t->env, layout->area_blocks <<
+					     DMR_BLOCK_SECTOR_SHIFT);
 	} else if (!t->env.track) {
 		DMERR("track: nothing was started");
 		r = -EINVAL;
@@ -515,7 +515,8 @@ int dmr_message(struct dm_target *ti, unsigned int argc, char **argv,
 	if (argc == 1 && !strcasecmp(argv[0], "accept_main")) {
 		if (mutex_lock_interruptible(&t->admin_lock))
 			return -EINTR;
-		r = t->suspended || dmr_env_stopping(&t->env) ? -EBUSY :
+		r = READ_ONCE(t->suspended) || dmr_env_stopping(&t->env) ?
+		    -EBUSY :
 		    dmr_engine_accept_main(&t->engine);
 		mutex_unlock(&t->admin_lock);
 		return r;

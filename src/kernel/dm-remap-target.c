@@ -40,14 +40,16 @@ static void describe_area(const struct dmr_target *t, struct dmr_area *area)
 	};
 }
 
-/* The length of the area, whether or not the metadata has been loaded. */
+/* The length of the area, whether or not the metadata has been loaded. Any context. */
 static sector_t area_sectors(const struct dmr_target *t)
 {
-	if (t->engine.active)
-		return t->engine.store.sb.layout.area_blocks <<
+	sector_t length = READ_ONCE(t->spare_length);
+
+	if (smp_load_acquire(&t->engine.active))
+		return READ_ONCE(t->engine.store.sb.layout.area_blocks) <<
 		       DMR_BLOCK_SECTOR_SHIFT;
-	if (t->spare_length)
-		return t->spare_length;
+	if (length)
+		return length;
 	return round_down(bdev_nr_sectors(t->env.spare->bdev) -
 			  t->env.spare_start, DMR_BLOCK_SECTORS);
 }
@@ -323,7 +325,7 @@ static void dmr_postsuspend(struct dm_target *ti)
 	dmr_env_lock(&t->env);
 	if (!t->suspended)
 		dmr_engine_save(&t->engine);
-	t->suspended = true;
+	WRITE_ONCE(t->suspended, true);
 	dmr_env_unlock(&t->env);
 	memalloc_noio_restore(noio);
 	dmr_env_flush_events(&t->env);
@@ -393,7 +395,7 @@ static int dmr_preresume(struct dm_target *ti)
 			      t->env.spare->bdev, why.text);
 	}
 	if (!r) {
-		t->suspended = false;
+		WRITE_ONCE(t->suspended, false);
 		WRITE_ONCE(t->env.stopping, false);
 	}
 	dmr_env_unlock(&t->env);
