@@ -16,8 +16,8 @@ mutant acknowledge-before-commit core/dm-remap-store.c \
 	's/(\nint dmr_store_commit\(struct dmr_store \*store\)\n\{)/static int unused_commit(struct dmr_store *store);\nint dmr_store_commit(struct dmr_store *store)\n{\n\tunsigned int k;\n\n\tfor (k = 0; k < store->nr_staged; k++)\n\t\tdmr_store_set(store, store->staged[k].slot, store->staged[k].word);\n\tstore->nr_committed = store->nr_staged;\n\tstore->nr_staged = 0;\n\treturn 0;\n}\n\nstatic int __maybe_unused unused_commit(struct dmr_store *store)\n{/' \
 	decision/write_durable decision/write_cost meta/ten_thousand power/acknowledged io/commit_order
 
-mutant dead-disk-is-alive core/dm-remap-engine.c \
-	's/(\nbool dmr_main_alive\(struct dmr_engine \*e\)\n\{\n)/$1\tif (e)\n\t\treturn true;\n/; s/u64 last = \(e->main_sectors - 1\)/u64 last = (e->main_sectors - 1)/' \
+mutant dead-disk-is-alive core/dm-remap-engine-examine.c \
+	's/bool alive = main_answers\(e, x\);/bool alive = main_answers(e, x) || true;/; s/if \(!lets_try \|\| !dmr_env_present\(e->env, DMR_MAIN\)\)/if (!lets_try)/' \
 	decision/write_main_gone decision/write_main_dead life/main_pulled
 
 mutant no-breaker core/dm-remap-engine.c \
@@ -29,12 +29,12 @@ mutant every-error-is-the-medium core/dm-remap-engine.c \
 	decision/no_space
 
 mutant read-errors-become-garbage core/dm-remap-engine-read.c \
-	's/return p->status \?: BLK_STS_MEDIUM;/continue;/' \
+	's/req->status = p->status;/p->got = p->mask;/' \
 	decision/read decision/read_partial power/drives
 
 mutant no-rescue core/dm-remap-engine-read.c \
-	's/(static void write_slots\(struct dmr_engine \*e, unsigned int n\)\n\{\n.*?\n\n)/$1\tfor (i = 0; i < n; i++)\n\t\te->piece[i].mask = 0;\n\tif (n)\n\t\treturn;\n/s' \
-	decision/read_rescued message/remap
+	's/p->good = p->failed \? worth_saving\(e, x, p\) : 0;/p->good = p->failed ? worth_saving(e, x, p) \& 0 : 0;/' \
+	message/remap power/drives
 
 mutant whole-bio-redirected core/dm-remap-index.c \
 	's/sectors = min_t\(u64, sectors,\s+\(\(first \+ 1\) << DMR_BLOCK_SECTOR_SHIFT\) - sector\);\n//' \
@@ -49,7 +49,7 @@ mutant target-offset-ignored kernel/dm-remap-map.c \
 	table/start
 
 mutant slots-used-twice core/dm-remap-store.c \
-	's/if \(!\*word_at\(store, slot\) &&\s+!find_staged\(store, slot\)\)/if (1)/' \
+	's/if \(!\*word_at\(store, slot\) &&\s+find_staged\(store, slot\) == store->nr_staged\)/if (1)/' \
 	decision/write_bad_slots meta/ten_thousand life/again_and_again
 
 mutant checksum-ignored core/dm-remap-format.c \
@@ -65,11 +65,11 @@ mutant damage-is-formatted kernel/dm-remap-target.c \
 	meta/both_copies meta/refused meta/newer
 
 mutant no-flush-to-spare kernel/dm-remap-map.c \
-	's/if \(!READ_ONCE\(t->engine.index.count\)\)/if (1)/' \
+	's/if \(!READ_ONCE\(t->engine.index.count\) \|\|/if (1 ||/' \
 	io/flush_both
 
 mutant no-fua-for-metadata core/dm-remap-store.c \
-	's/REQ_OP_WRITE \| REQ_FUA \|/REQ_OP_WRITE |/' \
+	's/\.opf = REQ_OP_WRITE \| REQ_FUA,/.opf = REQ_OP_WRITE,/' \
 	io/commit_order
 
 mutant messages-return-0 kernel/dm-remap-message.c \
@@ -85,8 +85,8 @@ mutant abc-is-0-in-tables kernel/dm-remap-args.c \
 	table/wrong_arguments
 
 mutant only-main-has-limits kernel/dm-remap-target.c \
-	's/if \(!r\)\n\t\tr = fn\(ti, t->env.spare/if (0)\n\t\tr = fn(ti, t->env.spare/' \
-	table/4kn_spare table/limits
+	's/return fn\(ti, t->env.spare,.*?;/return 0;/' \
+	table/limits
 
 mutant neighbours-hidden core/dm-remap-engine-write.c \
 	's/dmr_word_valid\(p->word\) \| p->mask,/0xff,/' \
@@ -112,8 +112,8 @@ mutant events-without-limit kernel/dm-remap-io.c \
 	's/unsigned long next = .*?;\n/unsigned long next = jiffies;\n/; s/void dmr_env_event\(struct dmr_env \*env\)\n\{/void dmr_env_event(struct dmr_env *env)\n{\n\tflush_delayed_work(&env->event_work);/' \
 	message/event_remap
 
-mutant one-retry-always core/dm-remap-engine-read.c \
-	's/for \(n = 0; n < retries; n\+\+\)/for (n = 0; n < 1; n++)/' \
+mutant one-retry-always core/dm-remap-engine-examine.c \
+	's/dmr_copy_from_main\(e, x, tries,/dmr_copy_from_main(e, x, 1,/' \
 	table/read_retries
 
 mutant wall-clock core/dm-remap-store.c \
@@ -126,12 +126,12 @@ mutant slow-removal core/dm-remap-engine-write.c \
 
 # With one processor, nothing comes in between.
 # shellcheck disable=SC2154 # of break
-[[ $kver = uml* ]] || mutant copy-without-drain core/dm-remap-engine-admin.c \
-	's/dmr_env_drain\(e->env\);//g' \
+[[ $kver = uml* ]] || mutant copy-without-drain core/dm-remap-engine-examine.c \
+	's/dmr_env_drain\(e->env, DMR_MAIN\);//' \
 	life/evacuate_under_load
 
 mutant release-without-verify core/dm-remap-engine-admin.c \
-	's/p->good = p->good && flushed && verified\(e, i\);/p->good = true;/' \
+	's/\n\tverify\(e, x\);/\n\tif (0)\n\t\tverify(e, x);/' \
 	message/release
 
 mutant format-again kernel/dm-remap-target.c \
@@ -171,9 +171,9 @@ mutant owed-ends-with-the-table kernel/dm-remap-target.c \
 	dying/owed_after_a_reload
 
 mutant area-divides-physical-blocks kernel/dm-remap-target.c \
-	's/\(t->claim.start & \(spare_unit\(t\) - 1\)\)/0/' \
+	's/t->format\) && slot_offset\(t\)\)/t->format) \&\& 0)/' \
 	table/spare_alignment
 
 mutant alignment-of-an-old-area kernel/dm-remap-target.c \
-	's/start = round_up\(base \+ start, spare_unit\(t\)\) - base;//' \
+	's/skip = spare_offset\(t, t->env.spare_start, unit\);/skip = 0;/' \
 	table/spare_alignment
