@@ -145,7 +145,7 @@ start_monitor() {
 # until_told PATTERN: reads on until a line begins with it; all lines are in told
 until_told() {
 	local line
-	while read -r line <&5; do
+	while read -r -t 60 line <&5; do
 		echo "$line" >>told
 		! grep -q "^\($1\)" <<<"$line" || return 0
 	done
@@ -256,6 +256,33 @@ t_monitor_missing() {
 	until_told 'Back lab: '
 	end_monitor
 	[ "$(wc -l <told)" = 3 ]
+}
+
+# A disk that does not answer delays the search for closed pairs, and nothing else.
+t_monitor_waits_for_nobody() {
+	pair
+	dmremap lab create new --ram --size 16M --bad 0 >/dev/null
+	slow_disk other 16
+	dmremap create two $M/new-main /dev/other --yes --label two >/dev/null
+	dmremap close two
+	dmremap lab hurt --at 800+16 --kind read,write >/dev/null
+	slow_set other stop=1
+	start_monitor --interval 3600
+	slow_has other 1 $monitor
+	read_block 100
+	until_told 'KnownBad lab: 1 '
+	# It ends, too, and once more without waiting.
+	end_monitor
+	expect 0 'a disk does not answer' timeout 60 "$D" monitor --once
+	rm told
+	start_monitor --interval 3600
+	read_block 101
+	until_told 'KnownBad lab: 2 '
+	[ "$(grep -c NotOpen told)" = 0 ]
+	slow_set other stop=0
+	until_told 'NotOpen two: '
+	end_monitor
+	[ "$(grep -c NotOpen told)" = 1 ]
 }
 
 # Any number of devices.

@@ -6,7 +6,7 @@
 #include "devices/dm.h"
 #include "devices/fit.h"
 #include "notify.h"
-#include "pairing/pairing.h"
+#include "seek.h"
 
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define ULL(x)	((unsigned long long)(x))
+#define DISKS_ANSWER	10	/* seconds */
 
 struct watched {
 	char name[DM_NAME];
@@ -34,6 +35,7 @@ struct monitor {
 	struct notify n;
 	bool test;
 	double remind;		/* seconds; 0: never */
+	struct seek closed;	/* pairs that are here, and not open */
 };
 
 /* What is worth telling about the difference of two looks? */
@@ -191,23 +193,13 @@ static void look(struct monitor *m, const struct args *a)
 	}
 }
 
-/* Pairs whose devices are both here, and which nobody has opened. */
-static void look_for_closed(struct monitor *m)
+static void tell_closed(const char *name, const char *spare, void *arg)
 {
-	struct candidates all = { 0 };
-	int i;
+	struct monitor *m = arg;
 
-	if (candidates_find(&all, false))
-		return;
-	for (i = 0; i < all.nr; i++) {
-		const struct candidate *c = all.c[i];
-
-		if (!c->open_as[0] && c->nr_mains && !c->newer)
-			notify_tell(&m->n, "NotOpen", candidate_name(c),
-				    "main and spare (%s) are here, but the device is not open; 'dmremap assemble' opens it",
-				    c->spare.path);
-	}
-	candidates_free(&all);
+	notify_tell(&m->n, "NotOpen", name,
+		    "main and spare (%s) are here, but the device is not open; 'dmremap assemble' opens it",
+		    spare);
 }
 
 /* Arm the control device: it becomes readable with the next event of any device. */
@@ -274,19 +266,25 @@ static int options(const struct args *a, struct monitor *m, u64 *interval)
 	return notify_check(&m->n) ?: dm_ready();
 }
 
-/* Until the next event, the next look, or until a mail should go. */
-static void wait_for_event(struct monitor *m, struct pollfd *p, bool armed,
-			   u64 interval)
+/* Until the next event (@control, or -1), the next look, or until a mail should go. */
+static void wait_for_event(struct monitor *m, int control, u64 interval)
 {
 	double next = now_seconds() + interval;
 	int due, ms;
 
 	while (!interrupted()) {
+		struct pollfd p[] = {
+			{ .fd = control, .events = POLLIN },
+			{ .fd = m->closed.fd, .events = POLLIN },
+		};
+
 		due = notify_due(&m->n);
 		ms = max((int)((next - now_seconds()) * 1000), 0);
 		if (due >= 0)
 			ms = min(ms, due);
-		if (poll(p, armed, ms) > 0)
+		if (poll(p, ARRAY_SIZE(p), ms) > 0 && p[1].revents)
+			seek_read(&m->closed, tell_closed, m);
+		if (p[0].revents)
 			break;
 		if (!notify_due(&m->n))
 			notify_flush(&m->n);
@@ -296,6 +294,21 @@ static void wait_for_event(struct monitor *m, struct pollfd *p, bool armed,
 	/* One storm of errors is one look. */
 	if (!interrupted())
 		usleep(300000);
+}
+
+/* With --once: a disk that is well has answered by then. */
+static void wait_for_closed(struct monitor *m)
+{
+	double end = now_seconds() + DISKS_ANSWER;
+	struct pollfd p = { .fd = m->closed.fd, .events = POLLIN };
+
+	while (p.fd >= 0 && !interrupted() && now_seconds() < end) {
+		if (poll(&p, 1, (end - now_seconds()) * 1000) > 0 &&
+		    seek_read(&m->closed, tell_closed, m))
+			return;
+	}
+	if (p.fd >= 0 && !interrupted())
+		note("dmremap: a disk does not answer: pairs that are not open were not looked for");
 }
 
 /* For systemctl: from the first look on, the service has started. */
@@ -310,11 +323,10 @@ static void tell_systemd(const struct monitor *m)
 
 static int run(struct args *a)
 {
-	struct monitor m = { 0 };
-	struct pollfd p = { .events = POLLIN };
+	struct monitor m = { .closed.fd = -1 };
 	double scanned = 0;
 	u64 interval = 60;
-	int r, i;
+	int r, i, control;
 
 	r = options(a, &m, &interval);
 	if (r)
@@ -326,29 +338,32 @@ static int run(struct args *a)
 			return fail(RC_FAILED, "out of memory");
 		w->named = true;
 	}
-	p.fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
-	if (p.fd < 0)
+	control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
 		return fail(RC_FAILED, "cannot open /dev/mapper/control: %s",
 			    strerror(errno));
 	catch_signals();
 	do {
 		/* Arm first: what happens while we look is not missed. */
-		bool armed = !arm(p.fd);
+		bool armed = !arm(control);
 
 		look(&m, a);
 		/* A scan reads of every disk: seldom. */
 		if (!a->nr && (!scanned || (m.remind &&
 		    now_seconds() - scanned >= m.remind))) {
-			look_for_closed(&m);
+			seek_begin(&m.closed);
 			scanned = now_seconds();
 		}
 		tell_systemd(&m);
-		if (opt(a, "once"))
+		if (opt(a, "once")) {
+			wait_for_closed(&m);
 			break;
-		wait_for_event(&m, &p, armed, interval);
+		}
+		wait_for_event(&m, armed ? control : -1, interval);
 	} while (!interrupted());
+	seek_end(&m.closed);
 	notify_flush(&m.n);
-	close(p.fd);
+	close(control);
 	free(m.w);
 	return RC_OK;
 }
@@ -358,7 +373,7 @@ const struct command cmd_monitor = {
 	.group = "Looking after",
 	.synopsis = "[NAME...]",
 	.summary = "wait for events; mail, or run a program",
-	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, in the system's log, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Whether mail and program can be run is checked at the start. Events of one burst are one mail, which goes when there was none for 10 seconds (--collect). What is not fine is told again every day (--remind). A named device that is not open is an alarm (Missing); without names, so are pairs that are here and not open (NotOpen). Events: MainGone, MainBack, MainChanged, NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Missing, NotOpen, Back, Reminder, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
+	.text = "Waits for the kernel's events of all devices, or the named ones, and tells what changed: on standard output, in the system's log, by mail (sendmail), or by running a program with the arguments EVENT NAME TEXT. Whether mail and program can be run is checked at the start. Events of one burst are one mail, which goes when there was none for 10 seconds (--collect). What is not fine is told again every day (--remind). A named device that is not open is an alarm (Missing); without names, so are pairs that are here and not open (NotOpen); a process of its own looks for these, since it reads all disks and a dying one may not answer for long. Events: MainGone, MainBack, MainChanged, NewRemaps, KnownBad, Partial, Lost, SpareFailing, ModeChange, Breaker, Attention, Critical, Fine, Closed, Missing, NotOpen, Back, Reminder, Test. A systemd unit, dmremap-monitor.service, runs it; its options are in /etc/default/dmremap.",
 	.examples = "  dmremap monitor --mail root --syslog\n  dmremap monitor --hook /usr/local/sbin/on-remap --once --test\n",
 	.min_args = 0, .max_args = -1,
 	.run = run,
