@@ -588,7 +588,13 @@ t_name_with_blanks() {
 	dmremap close 'my disk' --dry-run >line
 	[ "$(cat line)" = "dmsetup remove 'my disk'" ]
 	dmremap lab hurt --at 8000+8 --kind read,write >/dev/null
-	expect 6 '1 blocks unreadable' dmremap scrub 'my disk'
+	# As the node is called, and as systemd-escape writes it.
+	expect 6 '1 blocks unreadable' dmremap scrub 'my\x20disk'
+	dmsetup rename 'my disk' my-disk
+	expect 6 '^my-disk: .*1 blocks unreadable' dmremap scrub 'my\x2ddisk'
+	refused 2 'no open device' dmremap scrub 'my\x2zdisk'
+	dmsetup rename my-disk 'my disk'
+	expect 6 '^my disk: .*1 blocks unreadable' dmremap scrub 'my disk'
 	truncate -s 64M image
 	printf '# Mapfile. Created by GNU ddrescue\n0x0 + 1\n0x0 0x4000000 +\n' >map
 	expect 0 '8 sectors filled' dmremap import 'my disk' map --fill image

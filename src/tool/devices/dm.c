@@ -182,6 +182,26 @@ static void devno_path(const char *majmin, dev_t *devno, char *path,
 }
 
 /* Return: 0, -ENXIO (no such device) or -EINVAL (not a dm-remap). */
+/*
+ * As the kernel has it: \xNN is how udev's nodes and systemd's units write what they
+ * do not take in a name.
+ */
+static void plain_name(char *to, const char *name)
+{
+	unsigned int c;
+	int n;
+
+	for (; *name; name += n) {
+		n = 0;
+		if (sscanf(name, "\\x%2x%n", &c, &n) != 1 || n != 4 || !c) {
+			c = *name;
+			n = 1;
+		}
+		*to++ = c;
+	}
+	*to = '\0';
+}
+
 int remap_get_quiet(const char *name, struct remap *r)
 {
 	char main_dev[64], spare_dev[64];
@@ -196,9 +216,9 @@ int remap_get_quiet(const char *name, struct remap *r)
 		name += 12;
 	if (strlen(name) >= sizeof(r->name))
 		return -ENXIO;
-	strscpy(r->name, name, sizeof(r->name));
+	plain_name(r->name, name);
 	t = dm_task_create(DM_DEVICE_INFO);
-	if (!t || !dm_task_set_name(t, name) || !dm_task_run(t) ||
+	if (!t || !dm_task_set_name(t, r->name) || !dm_task_run(t) ||
 	    !dm_task_get_info(t, &info) || !info.exists) {
 		if (t)
 			dm_task_destroy(t);
@@ -212,7 +232,7 @@ int remap_get_quiet(const char *name, struct remap *r)
 	strscpy(r->uuid, dm_task_get_uuid(t) ?: "", sizeof(r->uuid));
 	dm_task_destroy(t);
 
-	e = dm_table(name, &l);
+	e = dm_table(r->name, &l);
 	if (e)
 		return e;
 	if (!l || l->next || strcmp(l->type, "dm-remap") ||
