@@ -133,15 +133,18 @@ take_away() {
 		[ ! -d "$n" ] || slow_set "$(basename "$n")" error_ms=0 service_us=0 stop=0
 	done
 	jobs -p | xargs -r kill -KILL 2>/dev/null
+	# What a test that failed left running
 	pkill -KILL -f oracle.py 2>/dev/null
+	pkill -KILL -f '^/run/dmremap' 2>/dev/null
 	cd /
 	for n in $(awk '$2 ~ "^/run/test/" { print $2 }' /proc/mounts); do umount -f "$n"; done
 	for n in /dev/md[0-9]*; do [ ! -b "$n" ] || mdadm -q --stop "$n"; done
 	vgchange -an >/dev/null 2>&1
-	for n in $(dmsetup ls --target dm-remap 2>/dev/null | awk '{ print $1 }'); do dmsetup resume "$n"; done
+	# A name may have a blank in it.
+	dmsetup ls --target dm-remap 2>/dev/null | cut -f 1 | while read -r n; do dmsetup resume "$n" </dev/null; done
 	for _ in 1 2 3 4 5; do
-		for n in $(dmsetup ls 2>/dev/null | awk '/\(/ { print $1 }'); do
-			dmsetup remove --retry "$n" >/dev/null 2>&1
+		dmsetup ls 2>/dev/null | sed -n 's/\t(.*//p' | while read -r n; do
+			dmsetup remove --retry "$n" >/dev/null 2>&1 </dev/null
 		done
 	done
 	losetup -D

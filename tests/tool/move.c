@@ -24,6 +24,7 @@ static struct {
 	u8 *want;
 	struct ranges bad;	/* of the source */
 	u64 reads_until_good;	/* a bad sector reads after so many tries */
+	int good_until;		/* it is bad only after so many writes */
 	u64 tries;
 	int read_error;
 	int flush_fails_at;	/* the n-th flush fails, and loses what it was for */
@@ -42,7 +43,8 @@ int __wrap_fdatasync(int fd);
 
 ssize_t __wrap_pread64(int fd, void *buf, size_t n, off64_t at)
 {
-	if (fd == t.from && ranges_touch(&t.bad, at >> 9, n >> 9)) {
+	if (fd == t.from && t.writes >= t.good_until &&
+	    ranges_touch(&t.bad, at >> 9, n >> 9)) {
 		if (n > 512 || !t.reads_until_good ||
 		    ++t.tries < t.reads_until_good) {
 			errno = t.read_error;
@@ -191,6 +193,23 @@ static void second_try(void **state)
 	remove_files();
 }
 
+/* The first pass has read it, the second cannot: it is there, and not missing. */
+static void first_try(void **state)
+{
+	struct move m;
+
+	(void)state;
+	make_files();
+	ranges_add(&t.bad, 3000, 9);
+	ranges_tidy(&t.bad);
+	t.good_until = DIV_ROUND_UP(SECTORS, 2048);
+	assert_int_equal(go(&m, 512), RC_OK);
+	assert_int_equal(m.missing.nr, 0);
+	equal_but(&m.missing);
+	move_exit(&m, true);
+	remove_files();
+}
+
 /* A device that is gone has no bad sectors. */
 static void gone_is_no_medium_error(void **state)
 {
@@ -274,6 +293,7 @@ int main(void)
 		cmocka_unit_test(sector_by_sector),
 		cmocka_unit_test(in_logical_blocks),
 		cmocka_unit_test(second_try),
+		cmocka_unit_test(first_try),
 		cmocka_unit_test(gone_is_no_medium_error),
 		cmocka_unit_test(flush_fails),
 		/* Last: it is interrupted from then on. */

@@ -329,6 +329,7 @@ static void status_and_health(void **state)
 	assert_int_equal(health("rw", "closed", 0, 0, 2, 2, 2), HEALTH_ATTENTION);
 	assert_int_equal(health("rw", "closed", 0, 0, 2, 1, 2), HEALTH_CRITICAL);
 	assert_int_equal(health("rw", "closed", 0, 0, 2, 3, 1), HEALTH_ATTENTION);
+	assert_int_equal(health("rw", "closed main_gone=5", 0, 0, 2, 3, 2), HEALTH_CRITICAL);
 	assert_int_equal(health("rw", "open", 0, 0, 2, 3, 2), HEALTH_CRITICAL);
 	assert_int_equal(health("ro", "closed", 0, 0, 2, 3, 2), HEALTH_CRITICAL);
 	assert_int_equal(health("fail", "closed", 0, 0, 2, 3, 2), HEALTH_CRITICAL);

@@ -605,7 +605,7 @@ const struct command cmd_detach = {
 	.min_args = 1, .max_args = 1,
 	.run = run,
 	.exits = { [RC_INTERRUPTED] = EXIT_INTERRUPTED,
-		[RC_PARTLY] = "sectors could not be copied, or the spare had to be kept" },
+		[RC_PARTLY] = "the spare had to be kept: it holds sectors that could not be read now" },
 	.opts = {
 		{ "to", "DEVICE", "copy everything there" },
 		{ "leave-known-bad", NULL, "detach although the main device still fails blocks that have no data on the spare" },
