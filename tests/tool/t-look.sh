@@ -399,7 +399,12 @@ t_hostile_names() {
 
 # All that is printed with --json keeps to the schema: those that need a kernel.
 t_json() {
-	valid() { dmremap "${@:2}" --json >out || [ $? = "$1" ]; python3 "$here/schema.py" "$2" <out || { cat out; return 1; }; }
+	valid() { # STATUS COMMAND...
+		local s=0
+		dmremap "${@:2}" --json >out || s=$?
+		[ $s = "$1" ] || { echo "status $s: ${*:2}"; return 1; }
+		python3 "$here/schema.py" "$2" <out || { cat out; return 1; }
+	}
 	lab
 	valid 0 create lab $M/lab-main $M/lab-spare --yes --label lab
 	[ "$(jq -r '.device, .main, .spare_length' out | xargs)" = "lab $M/lab-main 32768" ]
