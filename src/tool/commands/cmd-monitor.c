@@ -332,8 +332,12 @@ static int run(struct args *a)
 	if (r)
 		return r;
 	for (i = 0; i < a->nr; i++) {
-		struct watched *w = find(&m, a->arg[i]) ?: add(&m, a->arg[i]);
+		char name[DM_NAME];
+		struct watched *w;
 
+		strscpy(name, a->arg[i], sizeof(name));
+		dm_plain_name(name, name);
+		w = find(&m, name) ?: add(&m, name);
 		if (!w)
 			return fail(RC_FAILED, "out of memory");
 		w->named = true;

@@ -182,11 +182,7 @@ static void devno_path(const char *majmin, dev_t *devno, char *path,
 }
 
 /* Return: 0, -ENXIO (no such device) or -EINVAL (not a dm-remap). */
-/*
- * As the kernel has it: \xNN is how udev's nodes and systemd's units write what they
- * do not take in a name.
- */
-static void plain_name(char *to, const char *name)
+void dm_plain_name(char *to, const char *name)
 {
 	unsigned int c;
 	int n;
@@ -216,7 +212,7 @@ int remap_get_quiet(const char *name, struct remap *r)
 		name += 12;
 	if (strlen(name) >= sizeof(r->name))
 		return -ENXIO;
-	plain_name(r->name, name);
+	dm_plain_name(r->name, name);
 	t = dm_task_create(DM_DEVICE_INFO);
 	if (!t || !dm_task_set_name(t, r->name) || !dm_task_run(t) ||
 	    !dm_task_get_info(t, &info) || !info.exists) {

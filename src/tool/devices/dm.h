@@ -41,8 +41,13 @@ int dm_ready(void);
 int remap_list(struct remap **list, int *nr);
 /* One, by its name or by /dev/mapper/NAME. */
 int remap_get(const char *name, struct remap *r);
-/* The one that is named by the only argument, or the only one there is. */
+/* The same without a message. Return: -ENXIO: there is none, -EINVAL: it is no dm-remap. */
 int remap_get_quiet(const char *name, struct remap *r);
+/*
+ * \xNN is how device nodes and systemd's units write what they do not take in a name:
+ * the name as it is. @to: as long as @name, or @name itself.
+ */
+void dm_plain_name(char *to, const char *name);
 /* Does any device-mapper device have this name? */
 bool dm_exists(const char *name);
 

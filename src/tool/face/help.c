@@ -384,7 +384,7 @@ static void man_overview(void)
 	puts(".SH FILES\n.TP\n.I /var/lib/dmremap");
 	roff_text("how far an interrupted scrub or detach has come, which is only a hint; the maps and lists of what 'detach --to' could not copy; in 'known', which main devices are kept from use; in 'archive', dumps of metadata, see dmremap-restore(8). DMREMAP_STATE names another folder");
 	puts(".TP\n.I /etc/default/dmremap");
-	roff_text("DMREMAP_ASSEMBLE: the options of dmremap-assemble.service, which are not kept on the spare; DMREMAP_MONITOR: those of dmremap-monitor.service; DMREMAP_METRICS: the file that dmremap-metrics.timer has written every minute; DMREMAP_EXPECT: names of the devices that should be open, for monitor and metrics. 'systemctl enable --now dmremap-scrub@NAME.timer' has the device NAME read once a month, and dmremap-retest@NAME.timer its bad blocks tried again every week, while nobody uses the disk");
+	roff_text("DMREMAP_ASSEMBLE: the options of dmremap-assemble.service, which are not kept on the spare; DMREMAP_MONITOR: those of dmremap-monitor.service; DMREMAP_METRICS: the file that dmremap-metrics.timer has written every minute; DMREMAP_EXPECT: names of the devices that should be open, for monitor and metrics (a blank in a name is written \\x20). 'systemctl enable --now dmremap-scrub@NAME.timer' has the device NAME read once a month, and dmremap-retest@NAME.timer its bad blocks tried again every week, while nobody uses the disk");
 	puts(".SH SEE ALSO\n.BR dmremaptab (5),\n.BR dmsetup (8),\n.BR badblocks (8),\n.BR ddrescue (1),\n.BR smartctl (8),\n.BR lvm.conf (5)");
 }
 
