@@ -55,6 +55,9 @@ refused() {
 	fi
 }
 
+# not COMMAND...: it fails. (After a plain "!", set -e looks away.)
+not() { ! "$@"; }
+
 # value NAME: a number of the kernel's status
 value() {
 	local s

@@ -597,7 +597,7 @@ t_name_with_blanks() {
 	expect 6 '^my disk: .*1 blocks unreadable' dmremap scrub 'my disk'
 	# In /etc/default/dmremap, a blank ends a name.
 	expect 0 'Attention my disk: ' dmremap monitor --once 'my\x20disk'
-	! grep Missing /run/expect.out
+	not grep Missing /run/expect.out
 	truncate -s 64M image
 	printf '# Mapfile. Created by GNU ddrescue\n0x0 + 1\n0x0 0x4000000 +\n' >map
 	expect 0 '8 sectors filled' dmremap import 'my disk' map --fill image

@@ -75,7 +75,7 @@ t_names() {
 	expect 0 'dmsetup suspend new' dmremap detach new --dry-run
 	LC_ALL=C TERM=dumb "$D" map new >out
 	LC_ALL=de_DE.ISO-8859-1 "$D" status new >>out
-	! LC_ALL=C grep -q '[^ -~]' out
+	LC_ALL=C not grep -q '[^ -~]' out
 	chmod 755 . /run
 	for c in "status" "list new" scan assemble "create y $M/lab-main $M/lab-spare --yes" "inspect $M/lab-spare" "monitor --once" "import new /etc/passwd"; do
 		case $c in status) want=3 ;; *) want=2 ;; esac

@@ -204,7 +204,7 @@ SH
 	refused 1 'not a time' dmremap monitor --once --remind 2x
 	expect 0 'was killed after 1 s' dmremap monitor --once --hook "$T/hook" --hook-timeout 1
 	[ "$(cat hooked)" = Attention ]
-	! pgrep -f 'sleep 1000' >/dev/null
+	not pgrep -f 'sleep 1000'
 	refused 1 'hook-timeout' dmremap monitor --hook-timeout 0 --once
 	refused 1 'collect' dmremap monitor --collect 0 --once
 	expect 0 'Missing tank: the device is not open' dmremap monitor --once lab tank
@@ -386,7 +386,7 @@ t_hostile_names() {
 	for c in advise inspect check dump probe; do clean $c "$M/$evil"; done
 	script -qec "$D replace lab $M/new-main" screen <<<no >/dev/null || true
 	grep -aq "labelled 'l\\\\033\[5m\\\\007'" screen
-	! LC_ALL=C grep -aq $'\e\|\a' screen
+	LC_ALL=C not grep -aq $'\e\|\a' screen
 	dmremap close lab
 	clean assemble --dry-run
 	clean open lab "$M/$evil" $M/new-main
