@@ -4,7 +4,7 @@
 #
 #   make unit                      unit tests of format, store and index (V=1: all output)
 #   make sim [SEED=] [SCHEDULES=]  simulator: random lives of a device, power cuts compared
-#                                  (SCRIPTS=fast: the scripts without the sanitizers)
+#                                  (SCRIPTS=fast: nothing with the sanitizers)
 #   make sim-exhaustive            simulator: scripts, cut at every I/O in every way, up to 600
 #   make soak [SECONDS=]           simulator with new seeds, and what it covers of the core
 #   make coverage                  lines and branches of the core that are taken (V=1: which not)
@@ -57,7 +57,7 @@ SEED = 1
 SCHEDULES = 200000
 
 .PHONY: sim
-sim: $(BUILD)/sim/sim $(BUILD)/sim/sim-safe
+sim: $(BUILD)/sim/sim $(if $(filter fast,$(SCRIPTS)),,$(BUILD)/sim/sim-safe)
 	@BUILD=$(BUILD) tests/sim/run $(SEED) $(SCHEDULES) $(or $(SCRIPTS),safe) $(SCENARIOS)
 
 # A crash after every I/O of each scenario, and of the recovery, with every pattern of

@@ -5,7 +5,7 @@
 #   make tool                      build/tool/dmremap, its man pages and completions
 #   make install-tool [DESTDIR=...]  install them, with the systemd units and the alert rules
 #   make check-tool [KVER=...]     the tool's tests: unit tests, and all commands in a VM
-#                                  ROUNDS= random spares for the unit tests (40)
+#                                  ROUNDS= random spares (40) and disks (60) for the unit tests
 #   make check-tool-power [KVER=...]  the VM is killed while replace, detach, ... are at work
 
 TOOL := $(BUILD)/tool
@@ -115,7 +115,7 @@ check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/move $(TOOL)/dmremap.asan $(T
 	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; \
 	tests/tool/property $(TOOL)/dmremap.asan $(ROUNDS) >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
 	set -- $$(tail -n 1 $(TOOL)/property.out); p=$$((p + $$1)); f=$$((f + $$3)); \
-	tests/tool/round-trip $(TOOL)/dmremap.fake >$(TOOL)/round-trip.out 2>&1; cat $(TOOL)/round-trip.out; \
+	tests/tool/round-trip $(TOOL)/dmremap.fake $(ROUNDS) >$(TOOL)/round-trip.out 2>&1; cat $(TOOL)/round-trip.out; \
 	set -- $$(tail -n 1 $(TOOL)/round-trip.out); p=$$((p + $$1)); f=$$((f + $$3)); \
 	tests/tool/rooms src/tool $(TOOL)/obj/tool >$(TOOL)/rooms.out || true; cat $(TOOL)/rooms.out; \
 	set -- $$(tail -n 1 $(TOOL)/rooms.out); p=$$((p + $$1)); f=$$((f + $$3)); \

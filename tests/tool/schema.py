@@ -38,13 +38,20 @@ def strict(s, optional):
             strict(v, optional)
 
 
-if sys.argv[1] == "--commands":
-    print("\n".join(sorted(set(schema["definitions"]) - helpers)))
-    sys.exit()
 jsonschema.Draft7Validator.check_schema(schema)
 for name, definition in schema["definitions"].items():
     strict(definition, at_times.get(name, set()))
-jsonschema.validate(json.load(sys.stdin),
-                    {"$ref": "#/definitions/" + sys.argv[1],
-                     "definitions": schema["definitions"]},
-                    cls=jsonschema.Draft7Validator)
+
+
+def validate(command, value):
+    """Raises jsonschema.ValidationError when VALUE is not what COMMAND should print."""
+    jsonschema.validate(value, {"$ref": "#/definitions/" + command,
+                                "definitions": schema["definitions"]},
+                        cls=jsonschema.Draft7Validator)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--commands":
+        print("\n".join(sorted(set(schema["definitions"]) - helpers)))
+    else:
+        validate(sys.argv[1], json.load(sys.stdin))

@@ -40,12 +40,18 @@ mkdir -p "$LAB_SHARE"
 drives=$(mktemp -d /dev/shm/dm-remap-vm.XXXXXX 2>/dev/null) || drives=$work
 trap '[ "$drives" = "$work" ] || rm -rf "$drives"' EXIT
 
+machine=$top/lab/vm
+[[ $kver != uml* ]] || machine=$top/lab/uml
+
+# needs_qemu: what the test shows is an affair of QEMU's drives
+needs_qemu() { [[ $kver != uml* ]] || { echo "needs drives of QEMU"; exit 77; }; }
+
 # vm [OPTION...] FUNCTION: a virtual machine in which FUNCTION runs
 # Functions are those of the file that begin with "in_".
 vm() {
 	local status=0 fn=${*: -1}
 
-	"$top/lab/vm" -k "$kver" -m 768 -t 200 "${@:1:$#-1}" -- \
+	"$machine" -k "$kver" -m 768 -t 200 "${@:1:$#-1}" -- \
 		"$here/host.sh" --guest "$file" "$fn" || status=$?
 	return $status
 }

@@ -131,6 +131,7 @@ in_after_retry() {
 # a SCSI disk with medium errors of its own (real sense data), and a virtio disk
 # that fails write-zeroes
 t_drives() {
+	needs_qemu
 	errors "$drives/scsi.conf" 61 2003 2004 40000
 	errors "$drives/virtio.conf" 5 3000 9001
 	# QEMU would merge the writes that the module has taken apart.

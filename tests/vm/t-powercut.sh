@@ -6,4 +6,7 @@
 # on request
 
 # power cuts under fsync() and SQLite on ext4: all records are there
-t_ext4() { "$top/tests/power/run" -t 150 -n "${DM_REMAP_TEST_CUTS:-3}" "$kver:ext4"; }
+t_ext4() {
+	needs_qemu
+	"$top/tests/power/run" -t 150 -n "${DM_REMAP_TEST_CUTS:-3}" "$kver:ext4"
+}
