@@ -414,11 +414,10 @@ bool dmr_store_settle(struct dmr_store *store, const struct dmr_super *sb)
 	if (store->read_only)
 		store->unsettled = unlisted ||
 				   (any && hweight8(store->supers_whole) < 2);
-	else if (any)
-		store->unsettled = !list_stale(store) ||
-				   dmr_store_write_super(store);
-	else
-		store->sb.nr_stale = 0;
+	else if (any || sb->nr_stale)
+		/* Also if none is left, and before any commit: what is listed does not count. */
+		store->unsettled = (!list_stale(store) ||
+				    dmr_store_write_super(store)) && any;
 	if (!store->unsettled)
 		return any;
 	for (copy = 0; copy < DMR_NR_COPIES; copy++)

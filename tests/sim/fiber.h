@@ -19,7 +19,6 @@ enum fiber_kind { FIBER_BATCH, FIBER_ADMIN, FIBER_EXAM };
 /* How an I/O ends that is decided together with others: see merge.c. */
 struct fate {
 	bool known;		/* it fails, with what it was merged with */
-	bool own;		/* it would fail alone */
 	bool slow;		/* main takes DMR_SLOW_MS or longer to fail it */
 	blk_status_t status;
 };

@@ -94,14 +94,14 @@ blk_status_t device_merged(struct flight *me, blk_status_t status)
 {
 	struct flight group[MAX_FLIGHTS + 1];
 	u32 i, nr = collect(me, group);
+	bool bad[MAX_FLIGHTS + 1], slow;	/* its own medium */
 	blk_status_t s;
-	bool slow;
 
 	group[nr++] = *me;
-	me->fate->own = status != BLK_STS_OK;
+	bad[nr - 1] = dmr_engine_wants(me->op, status);
 	for (i = 0; i < nr - 1; i++) {
 		s = device_medium(&group[i]);
-		group[i].fate->own = s != BLK_STS_OK;
+		bad[i] = dmr_engine_wants(group[i].op, s);
 		if (status == BLK_STS_OK)
 			status = s;
 	}
@@ -112,7 +112,7 @@ blk_status_t device_merged(struct flight *me, blk_status_t status)
 		group[i].fate->known = true;
 		group[i].fate->status = status;
 		group[i].fate->slow = slow;
-		if (!group[i].fate->own)
+		if (!bad[i])
 			fail_with(&group[i], group, nr, slow);
 	}
 	if (nr > 1)
