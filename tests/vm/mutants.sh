@@ -18,7 +18,8 @@ mutant acknowledge-before-commit core/dm-remap-store.c \
 
 mutant dead-disk-is-alive core/dm-remap-engine-examine.c \
 	's/bool alive = main_answers\(e, x\);/bool alive = main_answers(e, x) || true;/; s/if \(!lets_try \|\| !dmr_env_present\(e->env, DMR_MAIN\)\)/if (!lets_try)/' \
-	decision/write_main_gone decision/write_main_dead life/main_pulled
+	decision/write_main_gone decision/write_main_dead life/main_pulled \
+	dying/main_gone_during_retry
 
 mutant no-breaker core/dm-remap-engine.c \
 	's/if \(!e->tuning.breaker_count\)/if (1)/' \
@@ -132,7 +133,7 @@ mutant slow-removal core/dm-remap-engine-write.c \
 
 mutant release-without-verify core/dm-remap-engine-admin.c \
 	's/\n\tverify\(e, x\);/\n\tif (0)\n\t\tverify(e, x);/' \
-	message/release
+	message/release_reads_back
 
 mutant format-again kernel/dm-remap-target.c \
 	's/\tt->format = false;\n//; s/if \(!t->engine.active\) \{/if (!t->engine.active || t->format) {/' \

@@ -185,6 +185,19 @@ t_release() {
 	[[ $(ask find 5000) == *slot=0* ]]
 }
 
+# what main takes and does not give back stays on the spare
+t_release_reads_back() {
+	disk main 16
+	disk spare 4
+	layered ill /dev/main r:1003
+	remap /dev/mapper/ill /dev/spare
+	same "marked=1 skipped=0 failed=0" "$(ask mark_bad 1000 8)" mark_bad
+	vmio write "$R" 1000 8 2
+	same "released=0 skipped=0 failed=1" "$(ask release 1000 8)" release
+	is remappings=1 released=0
+	vmio check "$R" 1000 8 2
+}
+
 # breaker, reset_counters
 t_counters() {
 	disk main 16
