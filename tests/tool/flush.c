@@ -74,10 +74,30 @@ static bool lose(int fd)
 	return any;
 }
 
+static void forget_writes(int fd)
+{
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < nr_writes; i++)
+		if (writes[i].fd != fd)
+			writes[kept++] = writes[i];
+	nr_writes = kept;
+}
+
+/* Its number may be that of another file next. */
+int close(int fd)
+{
+	int (*real)(int) = dlsym(RTLD_NEXT, "close");
+
+	forget_writes(fd);
+	if (fd >= 0 && fd < FILES)
+		owes[fd] = false;
+	return real(fd);
+}
+
 static int flush(int fd, int (*real)(int))
 {
 	const char *at = getenv("FLUSH_FAILS_AT");
-	unsigned int i, kept = 0;
 	bool fails = at && ++flushes == atol(at);
 
 	if (fd < FILES && owes[fd])
@@ -87,10 +107,7 @@ static int flush(int fd, int (*real)(int))
 		if (lose(fd) && fd < FILES)
 			owes[fd] = true;
 	}
-	for (i = 0; i < nr_writes; i++)
-		if (writes[i].fd != fd)
-			writes[kept++] = writes[i];
-	nr_writes = kept;
+	forget_writes(fd);
 	if (fails) {
 		errno = EIO;
 		return -1;

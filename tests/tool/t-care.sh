@@ -434,7 +434,8 @@ t_fill_flush_fails() {
 		FLUSH_FAILS_AT=$n FLUSH_LOG=$T/flushes LD_PRELOAD=$top/build/tool/flush.so /run/dmremap import lab map --fill rescue.img >out 2>err || s=$?
 		cat out err flushes
 		grep -q repeated=0 flushes
-		[ $s = 0 ] && [ "$(dsum $M/lab)" = "$want" ]
+		[ $s = 0 ]
+		[ "$(dsum $M/lab)" = "$want" ]
 		grep -q failed=1 flushes || break
 		grep 'a flush failed' err
 		dmremap lab heal >/dev/null
@@ -455,7 +456,8 @@ C
 	gcc -shared -fPIC -o never.so never.c
 	s=0
 	LD_PRELOAD=$T/never.so /run/dmremap import lab map --fill rescue.img >out 2>err || s=$?
-	[ $s = 3 ] && grep 'may be lost' err
+	[ $s = 3 ]
+	grep 'may be lost' err
 }
 
 # A partition, LVM or dm-crypt between the file system and us.

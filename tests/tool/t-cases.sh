@@ -177,7 +177,8 @@ t_other_enclosure() {
 	refused 2 'logical blocks' dmremap open two $s
 	refused 2 'logical blocks' dmremap open two $sd $s
 	refused 3 'has some sectors of block 100, and the main device now has sectors of 4096 bytes' dmremap open two $sd $s --any-main --yes
-	[ ! -e $M/two ] && [ "$(sum s)" = "$before" ]
+	[ ! -e $M/two ]
+	[ "$(sum s)" = "$before" ]
 	# In the first enclosure, all is as it was.
 	modprobe -r scsi_debug
 	scsi_disk 512

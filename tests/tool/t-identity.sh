@@ -244,6 +244,13 @@ t_one_main() {
 	dmremap close lab
 	refused 2 "has a spare already, 'lab' on $M/lab-spare, with 10 blocks" dmremap create x $M/lab-main $M/two-spare --yes
 	refused 2 "a spare area of dm-remap.*with 10 blocks" dmremap create x $M/two-main $M/lab-spare --yes
+	# Its table cannot be read: that is not "0 blocks", which anybody would give up.
+	dd if=$M/lab-spare of=keep bs=4k count=4096 iflag=direct status=none
+	dd if=/dev/zero of=$M/lab-spare bs=4k seek=1 count=1 oflag=direct conv=notrunc status=none
+	dd if=/dev/zero of=$M/lab-spare bs=4k seek=2049 count=1 oflag=direct conv=notrunc status=none
+	refused 2 "has a spare already, 'lab' on $M/lab-spare, with an unknown number of blocks" dmremap create x $M/lab-main $M/two-spare --yes
+	refused 2 "a spare area of dm-remap.*with an unknown number of blocks (neither copy" dmremap create x $M/two-main $M/lab-spare --yes
+	dd if=keep of=$M/lab-spare bs=4k oflag=direct conv=notrunc status=none
 	# Two at once: one of them.
 	dmremap create x $M/two-main $M/two-spare --yes >a 2>&1 &
 	a=$!

@@ -301,7 +301,8 @@ t_monitor_many() {
 	dmsetup remove d17
 	until_told 'Closed d17: '
 	end_monitor
-	[ "$(grep -c '^Test d' told)" = 40 ] && [ "$(grep -c '^Closed' told)" = 1 ]
+	[ "$(grep -c '^Test d' told)" = 40 ]
+	[ "$(grep -c '^Closed' told)" = 1 ]
 }
 
 t_monitor() {
@@ -343,7 +344,8 @@ t_in_part() {
 	random $M/lab
 	dmremap lab hurt --at 16001+2 --kind read,write >/dev/null
 	expect 6 unreadable dmremap scrub lab
-	[ "$(value partial)" = 1 ] && [ "$(value known_bad)" = 0 ]
+	[ "$(value partial)" = 1 ]
+	[ "$(value known_bad)" = 0 ]
 	expect 1 'all but 1 block that may be unreadable' dmremap status
 	expect 0 '16000 .*remapped in part: 6 of 8 sectors, 2 known bad$' dmremap list lab --known-bad
 	[ "$(dmremap list lab --json | jq -c '.[0].known_bad')" = 6 ]
@@ -462,7 +464,8 @@ t_json() {
 	valid 6 release lab --all
 	valid 0 detach lab --to $M/new-main --yes --allow-unreadable
 	jq -e '.closed and .missing_sectors == 8 and .spare_kept == false' out
-	[ -s "$(jq -r .map out)" ] && [ -s "$(jq -r .owners out)" ]
+	[ -s "$(jq -r .map out)" ]
+	[ -s "$(jq -r .owners out)" ]
 	dmremap create lab $M/new-main $M/lab-spare --yes --force --label lab >/dev/null
 	valid 0 detach lab --yes
 }

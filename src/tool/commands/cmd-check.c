@@ -255,6 +255,11 @@ static int repair(struct args *a)
 		ask_repair(a, &d, &area);
 	start = area.sb.spare_start;
 	area_close(&area);
+	if (r && r != -EUCLEAN) {
+		repair_result(&f, &d, uuid, "failed");
+		return fail(RC_FAILED, "%s: its slot table cannot be read: %s; the spare itself is failing, or there was not enough memory. Nothing was changed",
+			    d.path, why.text[0] ? why.text : strerror(-r));
+	}
 	if (r || f.worst == HEALTH_CRITICAL) {
 		repair_result(&f, &d, uuid, "not-repairable");
 		return fail(RC_REFUSED, "%s: this cannot be repaired: %s; nothing was changed. With a dump of it ('dmremap restore --list' names those that were kept): 'dmremap restore %s FILE'",

@@ -26,7 +26,7 @@ struct plan {
 	char options[DMR_OPTIONS_LEN];
 	struct dmr_layout layout;
 	bool occupied;		/* something on the spare would go */
-	char occupant[400];
+	char occupant[700];
 	char other[PATH_MAX + 200];	/* a spare that main has already, or "" */
 	char partitioned[PATH_MAX + 400];
 };
@@ -76,14 +76,13 @@ static int check_content(struct plan *p)
 static int find_other_spare(struct plan *p)
 {
 	struct candidates list;
-	struct dmr_why why;
 	struct area area;
 	int i, r;
 
 	r = candidates_find(&list, false);
 	for (i = 0; !r && i < list.nr && !p->other[0]; i++) {
 		const struct candidate *c = list.c[i];
-		u32 nr = 0;
+		const char *blocks = "an unknown number of blocks";
 
 		if (c->newer || !c->sb.identity[0] ||
 		    !device_is(&p->main, c->sb.identity) ||
@@ -91,12 +90,11 @@ static int find_other_spare(struct plan *p)
 		     c->sb.spare_start == p->start))
 			continue;
 		if (!area_peek(&area, &c->spare, c->sb.spare_start, AREA_READ)) {
-			if (!area_load(&area, &why))
-				nr = area.store.nr_live;
+			blocks = say_blocks(&area);
 			area_close(&area);
 		}
-		snprintf(p->other, sizeof(p->other), "%s has a spare already, '%s' on %s, with %u blocks",
-			 p->main.path, candidate_name(c), c->spare.path, nr);
+		snprintf(p->other, sizeof(p->other), "%s has a spare already, '%s' on %s, with %s",
+			 p->main.path, candidate_name(c), c->spare.path, blocks);
 	}
 	candidates_free(&list);
 	return r;

@@ -39,7 +39,7 @@ struct plan {
 	struct device spare, old;
 	u64 start, len;
 	struct dmr_layout layout;
-	char occupant[400];
+	char occupant[700];
 	bool occupied;
 	struct dm_line *now, *then;
 	struct dmr_env env;	/* of the new spare */

@@ -347,27 +347,31 @@ int spare_is_free(const struct device *d, u64 start, u64 len,
 	return r;
 }
 
-/* Blocks with data on a spare, or known to be bad; 0 if it cannot be told. */
-static u32 blocks_on(struct area *area)
+const char *say_blocks(struct area *area)
 {
+	static char text[300];
 	struct dmr_why why;
+	int r = area_load(area, &why);
 
-	return area_load(area, &why) ? 0 : area->store.nr_live;
+	if (r)
+		snprintf(text, sizeof(text), "an unknown number of blocks (%s)",
+			 why.text[0] ? why.text : strerror(-r));
+	else
+		snprintf(text, sizeof(text), "%u blocks", area->store.nr_live);
+	return text;
 }
 
 static bool find_spare(const struct device *d, u64 start, char *what,
 		       size_t size)
 {
 	struct area old;
-	u32 nr;
 
 	if (area_peek(&old, d, start, AREA_READ))
 		return false;
-	nr = blocks_on(&old);
-	snprintf(what, size, "a spare area of dm-remap%s%s, for the main device %s, with %u blocks, activated %llu times",
+	snprintf(what, size, "a spare area of dm-remap%s%s, for the main device %s, with %s, activated %llu times",
 		 old.sb.label[0] ? " labelled " : "", old.sb.label,
-		 old.sb.identity[0] ? old.sb.identity : "(unnamed)", nr,
-		 ULL(old.sb.activations));
+		 old.sb.identity[0] ? old.sb.identity : "(unnamed)",
+		 say_blocks(&old), ULL(old.sb.activations));
 	area_close(&old);
 	return true;
 }

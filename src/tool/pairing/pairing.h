@@ -79,4 +79,10 @@ int spare_occupant(const struct device *d, u64 start,
 		   const struct dmr_layout *l, const struct device *main,
 		   char *what, size_t size);
 
+/*
+ * "10 blocks": with data on the spare, or known to be bad. If its table cannot be
+ * loaded, no number is made up. The result lives until the next call; loads @area.
+ */
+const char *say_blocks(struct area *area);
+
 #endif
