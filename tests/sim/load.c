@@ -74,27 +74,14 @@ static bool lists_stale(const struct dmr_super *sb, unsigned int copy, u64 table
 }
 
 /*
- * A load that writes no superblocks, or fewer than two, leaves the list of stale blocks as
- * it was in some of them: it cannot say for sure that one is as good as the other copy.
+ * A load that may not write leaves the list of stale blocks as it was: it cannot say for
+ * sure that one is as good as the other copy.
  */
 static bool stays_stale(unsigned int copy, u64 table)
 {
 	const struct dmr_store *store = &W.engine.store;
-	struct dmr_super *sb;
-	bool stale = false;
-	unsigned int i;
 
-	if (!store->read_only && hweight8(store->supers_whole) >= 2)
-		return false;
-	sb = sim_calloc(1, sizeof(*sb));
-	for (i = 0; i < DMR_NR_SUPERS && !stale; i++)
-		stale = dmr_super_decode(sb, i, W.disk[DMR_SPARE].cur +
-					 dmr_layout_super(&store->sb.layout, i) *
-					 DMR_BLOCK_SIZE) == DMR_OK &&
-			!memcmp(sb->uuid, W.uuid, sizeof(W.uuid)) &&
-			lists_stale(sb, copy, table);
-	sim_free(sb);
-	return stale;
+	return store->read_only && lists_stale(&store->sb, copy, table);
 }
 
 /* A copy that is what this load has chosen, and that it could read, counts. */
@@ -118,6 +105,7 @@ static void note_seqs(void)
 				seq[copy] : 0;
 	}
 	W.young_seq = store->seq;
+	W.super_seq = store->sb.seq;
 	W.seqs_unknown = store->unsettled;
 }
 
@@ -148,6 +136,9 @@ static void check_refused_table(const struct dmr_super *sb, const char *why)
 	    W.seqs_unknown || W.have_new)
 		return;
 	for (copy = 0; copy < DMR_NR_COPIES; copy++) {
+		/* All newer superblocks are lost: nobody knows that it was mended since. */
+		if (sb->seq < W.super_seq && lists_stale(sb, copy, table))
+			continue;
 		at = dmr_layout_table(&sb->layout, copy, table);
 		bad = W.unread[at];
 		for (i = 0; i < 8; i++)

@@ -188,7 +188,7 @@ struct world {
 	u32 meta_unread;	/* reads of metadata that failed */
 	u8 unread[MAX_SPARE_BLOCKS];	/* blocks, in this load; or not written */
 	/* What the last load has read and made the same, and what was written since. */
-	u64 table_seq[DMR_NR_COPIES][MAX_SPARE_BLOCKS], young_seq;
+	u64 table_seq[DMR_NR_COPIES][MAX_SPARE_BLOCKS], young_seq, super_seq;
 	bool seqs_unknown;
 	u32 lbs[2], pbs[2];	/* logical and physical blocks at format, in sectors */
 	bool named;		/* main has an identity */
