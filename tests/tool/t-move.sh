@@ -163,7 +163,7 @@ t_replace_refuses() {
 	before=$(sum $M/new-main)
 	refused 2 'ext4' dmremap replace lab $M/new-main --yes
 	[ "$(sum $M/new-main)" = "$before" ]
-	expect 0 'ext4' dmremap replace lab $M/new-main --dry-run || true
+	expect 0 'ext4' dmremap replace lab $M/new-main --dry-run
 	[ "$(sum $M/new-main)" = "$before" ]
 	[ "$(dmsetup info -c --noheadings -o suspended lab)" = Active ]
 }
@@ -539,7 +539,9 @@ t_detach_to_killed_and_resumed() {
 	want=$(dsum $M/lab)
 	mkfs.ext4 -q -F $M/new-main 2>/dev/null
 	refused 2 'ext4' dmremap detach lab --to $M/new-main --yes
+	expect 0 '^# .* holds .*ext4.*would be overwritten' dmremap detach lab --to $M/new-main --dry-run
 	refused 2 'too small' dmremap detach lab --to $M/new-spare --yes
+	refused 2 'too small' dmremap detach lab --to $M/new-spare --dry-run
 	refused 2 'itself' dmremap detach lab --to $M/lab-spare --yes --force
 	dmsetup create user --table "0 16384 linear $M/lab 0"
 	refused 2 'unmount it first' dmremap detach lab --to $M/new-main

@@ -462,11 +462,16 @@ static int tell_missing(struct args *a, struct leave *l)
 	return confirm_rest(opt(a, "yes"), question, "The copy is complete but for them, and the device works as before; the same command goes on");
 }
 
-static int would_copy(const struct remap *m, const char *to)
+static int would_copy(const struct leave *l)
 {
-	struct dm_line *line = dm_line(0, m->sectors, "linear", "%s 0", to);
+	const struct remap *m = l->m;
+	struct dm_line *line = dm_line(0, m->sectors, "linear", "%s 0",
+				       l->target.path);
 
-	print_text("# copy %s to %s, compare\n", m->name, to);
+	if (l->target.content[0])
+		print_text("# %s holds %s, which would be overwritten\n",
+			   l->target.path, l->target.content);
+	print_text("# copy %s to %s, compare\n", m->name, l->target.path);
 	would_load(m->name, line);
 	dm_free_lines(line);
 	return RC_OK;
@@ -518,6 +523,11 @@ static int to_disk(struct args *a, struct remap *m)
 	r = device_get_devno(m->devno, &l->source) ?
 	    fail(RC_FAILED, "%s has no node in /dev; 'dmsetup mknodes' makes one", m->name) :
 	    check_target(a, l);
+	if (opt(a, "dry-run")) {
+		r = r ?: would_copy(l);
+		free(l);
+		return r;
+	}
 	if (r)
 		goto out;
 	l->move.source = m->name;
@@ -590,8 +600,6 @@ static int run(struct args *a)
 		r = blocks_lock(&m, &k, a->cmd->name);
 	if (r)
 		return r;
-	if (opt(a, "to") && opt(a, "dry-run"))
-		return would_copy(&m, opt(a, "to"));
 	return opt(a, "to") ? to_disk(a, &m) : back_to_main(a, &m);
 }
 

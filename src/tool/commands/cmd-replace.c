@@ -463,12 +463,16 @@ static int run(struct args *a)
 	p->env.fd = -1;
 	r = make_plan(a, p);
 	if (!r && opt(a, "dry-run")) {
+		if (p->occupied)
+			print_text("# %s holds %s, which would be overwritten\n",
+				   p->spare.path, p->occupant);
 		if (opt(a, "spare-is-lost"))
 			print_text("# a new spare on %s, with %llu blocks marked as lost\n",
 				   p->spare.path, ULL(p->k.remappings));
 		else
 			print_text("# copy %llu blocks from %s to %s; between suspend and resume: what has changed since, and the metadata\n",
-		       ULL(p->k.slots_used), p->old.path, p->spare.path);
+				   ULL(p->k.slots_used), p->old.path,
+				   p->spare.path);
 		would_load(p->m.name, p->then);
 		goto out;
 	}
