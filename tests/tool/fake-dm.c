@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A stand-in for the kernel: lets the tool show a device that is described in
- * the file $FAKE_DM, to see what a person sees without a virtual machine. Its
+ * the file $FAKE_DM, to see what a person sees without a virtual machine; from the
+ * second time that its status is asked for, $FAKE_DM_NEXT, if that is set. Its
  * first line is "NAME SECTORS [MAIN]", then comes the answer to "status", then that
  * to "list". Linked with --wrap.
  */
@@ -10,6 +11,7 @@
 #include "face/tool.h"
 
 static char *state;	/* all of the file */
+static unsigned int looks;
 
 static const char *line(unsigned int nr)
 {
@@ -22,7 +24,8 @@ static const char *line(unsigned int nr)
 
 static int load(struct remap *r)
 {
-	const char *path = getenv("FAKE_DM");
+	const char *next = getenv("FAKE_DM_NEXT");
+	const char *path = looks > 1 && next ? next : getenv("FAKE_DM");
 	FILE *f = path ? fopen(path, "re") : NULL;
 	unsigned long long sectors = 0;
 	size_t room = 64 << 20, n;
@@ -167,6 +170,7 @@ int __wrap_remap_message(const char *name, char **reply, bool quiet,
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	looks += !strcmp(text, "status");
 	if (load(&r) || strcmp(name, r.name))
 		return -ENXIO;
 	if (!strcmp(text, "status"))
