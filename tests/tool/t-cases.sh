@@ -188,6 +188,38 @@ t_other_enclosure() {
 	modprobe -r scsi_debug
 }
 
+# The same disk by its name, in another enclosure: its sectors are larger there. It is not
+# taken for the one that was recorded, and is when they are as before. (case-48)
+t_same_name_other_sectors() {
+	local m s want record
+	m=$(loop m 64M)
+	s=$(loop s 16M)
+	dmsetup create disk --uuid DMREMAP-TEST-disk --table "0 131072 linear $m 0"
+	dmremap create lab $M/disk $s --yes --label lab >/dev/null
+	random $M/lab 1
+	dmremap evacuate lab 800+8 >/dev/null
+	drop_caches
+	want=$(dsum $M/lab)
+	dmremap close lab
+	record=$(dmremap inspect $s | grep 'main device')
+	dmsetup remove disk
+	losetup -d $m
+	m=$(losetup -b 4096 -f --show m)
+	dmsetup create disk --uuid DMREMAP-TEST-disk --table "0 131072 linear $m 0"
+	expect 0 'blocks have 4096 bytes, recorded are 512' dmremap scan
+	refused 2 'blocks have 4096 bytes, recorded are 512' dmremap assemble
+	refused 2 'blocks have 4096 bytes, recorded are 512' dmremap open lab $s
+	[ ! -e $M/lab ]
+	[ "$(dmremap inspect $s | grep 'main device')" = "$record" ]
+	dmsetup remove disk
+	losetup -d $m
+	m=$(losetup -f --show m)
+	dmsetup create disk --uuid DMREMAP-TEST-disk --table "0 131072 linear $m 0"
+	dmremap assemble >/dev/null
+	[ "$(dsum $M/lab)" = "$want" ]
+	expect 0 'lab: FINE' dmremap status lab
+}
+
 # btrfs is mounted from the pair, and somebody scans the disk below, which has the same UUID.
 t_btrfs_scan() {
 	local m s want
