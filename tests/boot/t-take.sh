@@ -8,10 +8,11 @@
 U=11111111-2222-3333-4444-555555555555
 P=/dev/mapper/pair
 
-# holders DEVICE: who holds it, but for guards and the pair itself
+# holders DEVICE: who holds it or a partition of it, but for guards and the pair itself
 holders() {
-	local h
-	for h in "/sys/class/block/$(basename "$(readlink -f "$1")")"/holders/*; do
+	local h d
+	d=$(basename "$(readlink -f "$1")")
+	for h in "/sys/class/block/$d"/holders/* "/sys/class/block/$d/$d"*/holders/*; do
 		case $(cat "$h/dm/uuid" 2>/dev/null) in
 		*DMREMAP-GUARD-* | DMREMAP-*) ;;
 		*) [ ! -e "$h" ] || echo "${h##*/}" ;;
@@ -23,6 +24,7 @@ taken() {
 	local n
 	n=$(stat -Lc '%Hr:%Lr' "$1")
 	[ -n "$(holders "$1")" ] || grep -q "^[0-9]* [0-9]* $n " /proc/self/mountinfo ||
+		zpool status -LP 2>/dev/null | grep -q "^[[:space:]]*$(readlink -f "$1") " ||
 		grep -q " - [a-z0-9]* $1 " /proc/self/mountinfo || grep -q "^$(readlink -f "$1") " /proc/swaps
 }
 
@@ -55,6 +57,36 @@ put_lvm() { pvcreate -q -y -ff $A && vgcreate -q vg $A && lvcreate -q -y -l 4 -n
 take_lvm() { pvscan --cache -aay $1; vgchange -ay --sysinit vg; vgchange -ay vg; }
 drop_lvm() { vgchange -q -an vg; }
 
+# A physical volume on a partition of main. (case-32: a disk that is partitioned)
+put_part() {
+	sgdisk -n 1:2048:+64M $A >/dev/null
+	udevadm settle
+	pvcreate -q -y -ff "${A}1" && vgcreate -q vg "${A}1" && lvcreate -q -y -l 4 -n lv vg && vgchange -q -an vg
+}
+take_part() { pvscan --cache -aay "${1}1"; take_lvm $1; }
+drop_part() { drop_lvm; }
+
+# A pool on all of the disk: where zpool can, it makes a partition.
+put_zfs() {
+	modprobe zfs 2>/dev/null || { echo "no ZFS for this kernel"; exit 77; }
+	dmsetup create whole --table "0 $(blockdev --getsz $A) linear $A 0"
+	zpool create -f -o cachefile=none -m none tank $M/whole
+	zpool export tank
+	dmsetup remove --retry whole
+}
+take_zfs() { zpool import -N tank || zpool import -N -d $1 tank; }
+drop_zfs() { zpool export tank; }
+
+# LVM and a disk that is no SCSI or NVMe disk: it takes the guard for that of a multipath device
+# only if it asks udev, as dmremap(8) says.
+put_lvm_other() { put_lvm; }
+take_lvm_other() { take_lvm $1; }
+drop_lvm_other() { drop_lvm; }
+lvm_asks() { # udev or none
+	# The files below this test's disks are no disks.
+	echo "devices { external_device_info_source = \"$1\" global_filter = [ \"r|^/dev/loop|\" ] }" >/etc/lvm/lvmlocal.conf
+}
+
 # attempt KIND MOMENT DEVICE WANT: adds to the line; when it is open, the pair may be taken
 attempt() {
 	local cell=no
@@ -69,11 +101,35 @@ attempt() {
 	case $4:$cell in no:no | pair:no | yes:YES) ;; *) bad+=" $2"; esac
 }
 
+# The disks $A and $B: on adapters of their own, or as device-mapper devices
+both_disks() {
+	other=
+	if [ $1 = lvm_other ]; then
+		other=yes
+		lvm_asks udev
+		disk A 128
+		disk B 128
+		A=$M/A B=$M/B
+	else
+		scsi_disks 128
+	fi
+}
+goes() { if [ $other ]; then gone $1; else unplug ${!1}; fi; }
+comes() {
+	local host=host$1
+	if [ $other ]; then
+		disk $1 128
+	else
+		plug ${!host}
+		eval "$1=$NEW"
+	fi
+}
+
 # table_line KIND
 table_line() {
 	local line="$1:" bad='' uuid
 	: >/run/take.log
-	scsi_disks 128
+	both_disks $1
 	put_$1
 	udevadm settle
 	dmremap create pair $A $B --yes --label pair
@@ -84,25 +140,26 @@ table_line() {
 	udevadm settle
 	attempt $1 "after close" $A no
 	# Both are there, and the pair is not to be opened.
-	unplug $A
-	unplug $B
+	goes A
+	goes B
 	rm -f /run/dmremap/closed-*
 	echo "pair $(dmremap_identity) UUID=$uuid noauto" >/etc/dmremaptab
-	plug $hostA
-	A=$NEW
-	plug $hostB
-	B=$NEW
+	comes A
+	comes B
 	not is_open pair
 	attempt $1 "not opened" $A no
 	rm /etc/dmremaptab
-	unplug $A
-	unplug $B
+	goes A
+	goes B
 	rm -f /run/dmremap/closed-*
-	plug $hostA
-	A=$NEW
+	comes A
 	attempt $1 "spare absent" $A no
-	plug $hostB
-	B=$NEW
+	if [ $1 = lvm_other ]; then
+		lvm_asks none
+		attempt $1 "not asking udev" $A yes
+		lvm_asks udev
+	fi
+	comes B
 	eventually is_open pair
 	eventually closed $1
 	dmremap forget pair --erase-spare --yes
@@ -123,3 +180,6 @@ t_btrfs() { table_line btrfs; }
 t_luks() { table_line luks; }
 t_md() { table_line md; }
 t_lvm() { table_line lvm; }
+t_part() { table_line part; }
+t_zfs() { table_line zfs; }
+t_lvm_other() { table_line lvm_other; }

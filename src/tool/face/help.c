@@ -42,7 +42,9 @@ static const struct opt_def common_opts[] = {
 };
 
 static const char lvm[] =
-	"A physical volume on the main device can be seen twice: there, and through the dm-remap. LVM must not take the first: it would read old data, and 'open' and 'assemble' refuse a main device that is in use. Nor has it any business on the spare. In lvm.conf(5), reject both by names that last:";
+	"A physical volume on the main device can be seen twice: there, and through the dm-remap. LVM must not take the first: it would read old data, and 'open' and 'assemble' refuse a main device that is in use. Nor has it any business on the spare. With udev's rule, LVM keeps off a main device that is a SCSI, SATA, USB or NVMe disk, or a partition of one, by itself. For other disks (virtio, loop, those of device-mapper) have it ask udev, in /etc/lvm/lvmlocal.conf:";
+static const char lvm_names[] =
+	"Where udev's rule does not run, reject both devices in lvm.conf(5) by names that last:";
 static const char lvm_file[] =
 	"or, where LVM has a devices file, take them out of it: 'lvmdevices --deldev /dev/sdb', then 'lvmdevices --adddev /dev/mapper/data'. The initramfs has a copy of that configuration; renew it.";
 
@@ -377,6 +379,10 @@ static void man_overview(void)
 	roff_text("What --json prints is described by /usr/share/doc/dm-remap/dmremap.schema.json: the definition of a command has its name. Sectors are numbers of 512 bytes. New members may be added; those that are there keep their meaning. Every command that reports has --json. 'dump' writes JSON in any case, and 'probe' properties for udev. Those that do something and have nothing more to tell than their exit status (accept, close, forget, lab) and 'watch', which is for eyes, have none.");
 	puts(".SH LVM");
 	roff_text(lvm);
+	puts(".PP\n.nf\n.RS");
+	roff("devices { external_device_info_source = \"udev\" }");
+	puts("\n.RE\n.fi\n.PP");
+	roff_text(lvm_names);
 	puts(".PP\n.nf\n.RS");
 	roff("devices { global_filter = [ \"r|^/dev/disk/by-id/wwn-0x5000c500a1b2c3d4|\" ] }");
 	puts("\n.RE\n.fi\n.PP");
