@@ -73,7 +73,7 @@ c_power_cut() {
 c_kernel_update() {
 	update
 	boots '' main spare
-	says "boot-test: kernel $(cat "$dir/release")"
+	says "boot-test: kernel $(sed 's/[.+]/[&]/g' "$dir/release")"
 }
 # In a faster machine, with the root that it is on, as the system itself would.
 update() {
@@ -154,7 +154,7 @@ c_stack_no_spare() {
 # Pairs with data: their spares come late; and who can take a main device whose spare is
 # missing, at which moment.
 
-data=(ext4 btrfs luks lvm md swap zfs)
+data=(ext4 btrfs luks lvm md swap zfs part)
 has_zfs() { [ -e "$LAB_CACHE/zfs/$(basename "$LAB_CACHE/boot/${system%%-*}.base/usr/lib/modules/"*)/.complete" ]; }
 data_whole() {
 	local d
@@ -173,8 +173,12 @@ c_data_late() {
 	sleep 20
 	plug dataspare
 	whole
+	# After those that the boot has begun, and has not waited for.
+	types 'systemd-run --quiet --wait -p After="$(echo data-{ext4,btrfs,luks,lvm,md}.mount swap.target)" true'
 	data_whole
 	! has_zfs || { types 'cat /data/zfs/file; zpool list -v | sed "s/^/boot-test: pool /"'; says 'boot-test: pool .*tank.*ONLINE'; }
+	types guest-units
+	says 'boot-test: units are well' 1
 }
 c_takers() {
 	start '' main "${data[@]}"
@@ -188,10 +192,14 @@ c_takers() {
 	types 'sh /run/takers "system, spare missing"'
 	plug dataspare
 	# shellcheck disable=SC2016
-	types 'for d in ext4 btrfs luks lvm md swap; do dmremap assemble --wait 60 $d; done; systemctl start swap.target data-{ext4,btrfs,luks,lvm,md}.mount'
+	types 'dmremap assemble --wait 60 ext4 btrfs luks lvm md swap part; systemctl start swap.target data-{ext4,btrfs,luks,lvm,md}.mount'
 	data_whole
 	types 'sh /run/takers "system, pair open"'
-	types 'umount /data/*; swapoff -a; cryptsetup close opened; vgchange -an; mdadm --stop --scan; dmremap close ext4 btrfs luks lvm md swap zfs'
+	# As soon as an array stops, an event may have it assembled again.
+	types 'umount /data/*; swapoff -a; cryptsetup close opened; for i in 1 2 3 4 5; do vgchange -an; mdadm --stop --scan; dmremap close ext4 btrfs luks lvm md swap zfs part; udevadm settle; done'
+	types 'dmsetup ls --target dm-remap | sed "s/^/boot-test: still open: /"'
+	says 'boot-test: still open: root'
+	says_not 'boot-test: still open: [^r]'
 	types 'sh /run/takers "system, pair closed"'
 	# Would they take it, if they could?
 	types 'rm /usr/lib/udev/rules.d/61-dmremap.rules; udevadm control --reload; dmsetup ls | cut -f1 | grep guard | xargs -n1 dmsetup remove; udevadm trigger --settle'
