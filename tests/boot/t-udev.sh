@@ -246,7 +246,9 @@ t_priority() {
 
 # A disk that is partitioned: its partitions come up by the event, and its own are hidden.
 t_partitions() {
+	local nr
 	scsi_disks 128
+	nr=$(stat -Lc %Hr-%Lr $A)
 	sgdisk -n 1:2048:40959 -n 2:40960:81919 $A >/dev/null
 	udevadm settle
 	mkfs.ext4 -q -L first "${A}1"
@@ -256,7 +258,10 @@ t_partitions() {
 	not mount LABEL=first /mnt
 	not mount "${A}1" /mnt
 	same dm_remap_main "$(prop "${A}1" ID_FS_TYPE)" "type of the partition"
+	dmsetup info "dmremap-guard-$nr" >/dev/null
 	unplug $A
+	# The guard goes with its disk.
+	eventually not dmsetup info "dmremap-guard-$nr"
 	rm -f /run/dmremap/closed-*
 	plug $hostA
 	eventually is_open pair
