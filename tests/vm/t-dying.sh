@@ -314,9 +314,10 @@ t_merged_reads() {
 			remap /dev/main /dev/spare 0 read_retries $retries
 			slow_bad main reads +1000-1000
 			held_reads
-			if [ "$held" -le 180000 ] || [ "$try" = 20 ]; then break; fi
+			if [ "$held" -le 180000 ]; then break; fi
 			dmsetup remove remap
 			rmdir /sys/kernel/config/slow-disk/main
+			[ "$try" -lt 20 ] || skip "errors are slow on this machine, at $((held / 1000)) ms"
 		done
 		note "read_retries $retries: held $((held / 1000)) ms, $(field slots_used) slots, $(grep -c EIO out) reads failed"
 		[ "$(field slots_used)" -le 1 ] || fail "$(field slots_used) slots, read_retries $retries"
