@@ -143,6 +143,7 @@ take_away() {
 	for n in $(awk '$2 ~ "^/run/test/" { print $2 }' /proc/mounts); do umount -f "$n"; done
 	for n in /dev/md[0-9]*; do [ ! -b "$n" ] || mdadm -q --stop "$n"; done
 	vgchange -an >/dev/null 2>&1
+	rm -f /etc/lvm/lvmlocal.conf
 	# A name may have a blank in it.
 	dmsetup ls --target dm-remap 2>/dev/null | cut -f 1 | while read -r n; do dmsetup resume "$n" </dev/null; done
 	for _ in 1 2 3 4 5; do

@@ -45,7 +45,7 @@ t_retest_when_idle() {
 	pid=$!
 	until_says out 1 'waiting until nobody' $pid
 	slow_has slow 1 $pid
-	refused 2 "another 'dmremap retest' of lab" dmremap retest lab --all --idle 0
+	refused 2 "'dmremap retest --idle' of lab is under way (process $pid)" dmremap retest lab --all --idle 0
 	# Now it begins; its read takes long, and meanwhile others use the mapped device.
 	slow_set slow error_ms=600000 stop=0 bad_reads='+8000-8007 +24003-24003 +100000-100007'
 	ended 0 $other
@@ -181,7 +181,7 @@ t_scrub_resumes() {
 	[ "$at" -ge 8192 ]
 	[ "$at" -lt 131072 ]
 	expect 0 "going on from sector $at" dmremap scrub lab --busy
-	[ -z "$(ls "$DMREMAP_STATE" 2>/dev/null)" ]
+	[ ! -e "$state" ]
 	# What a killed one leaves behind, garbage in it, and --restart.
 	mkdir -p "$DMREMAP_STATE"
 	echo 65536 0 >"$state"
@@ -470,8 +470,8 @@ t_whose_and_find_file() {
 		none) path=$M/lab ;;
 		lvm)
 			wipefs -qa $M/lab
-			# LVM takes no PV that it sees twice: on lab-main, too.
-			echo 'devices { global_filter = [ "r|^/dev/mapper/lab-main$|", "r|^/dev/loop|" ] }' >/etc/lvm/lvmlocal.conf
+			# LVM takes no PV that it sees twice: on lab-main and what that is made of, too.
+			echo 'devices { global_filter = [ "r|^/dev/mapper/lab-|", "r|^/dev/loop|" ] }' >/etc/lvm/lvmlocal.conf
 			pvcreate -q -y $M/lab >/dev/null 2>&1
 			vgcreate -q vgt $M/lab >/dev/null 2>&1
 			lvcreate -q -an -Zn -L 8M -n pad vgt >/dev/null 2>&1

@@ -83,7 +83,8 @@ t_many_blocks() {
 	expect 0 '' dmremap import lab sectors --format sectors --mark
 	[ "$(value known_bad)" -gt 19990 ]
 	[ "$(dmremap list lab | tail -n +2 | wc -l)" = "$(($(value known_bad) + $(value remappings)))" ]
-	expect 0 'known bad, more' dmremap map lab
+	expect 0 'abcd known bad' dmremap map lab
+	grid | grep -q '[a-d]'
 	dmremap map lab --svg m.svg --png m.png
 	file m.png | grep -q 'PNG image data, 1[0-9]* x'
 	file m.svg | grep -q SVG
