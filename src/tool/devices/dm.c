@@ -181,7 +181,6 @@ static void devno_path(const char *majmin, dev_t *devno, char *path,
 	device_name(*devno, path, size);
 }
 
-/* Return: 0, -ENXIO (no such device) or -EINVAL (not a dm-remap). */
 void dm_plain_name(char *to, const char *name)
 {
 	unsigned int c;
@@ -198,6 +197,7 @@ void dm_plain_name(char *to, const char *name)
 	*to = '\0';
 }
 
+/* Return: 0, -ENXIO (no such device) or -EINVAL (not a dm-remap). */
 int remap_get_quiet(const char *name, struct remap *r)
 {
 	char main_dev[64], spare_dev[64];
