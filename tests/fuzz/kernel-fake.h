@@ -37,6 +37,7 @@ typedef struct { int counter; } atomic_t;
 #define memalloc_noio_save()	0u
 #define memalloc_noio_restore(f)	((void)(f))
 #define signal_pending(task)	false
+#define data_race(expr)		(expr)
 
 struct work_struct { int nr; };
 struct delayed_work { int nr; };
