@@ -345,9 +345,10 @@ static inline u64 dmr_store_slot_sector(const struct dmr_store *store, u32 slot)
 	       DMR_BLOCK_SECTOR_SHIFT;
 }
 
-/* The number of slot numbers below the high-water mark. Whoever sees it sees their chunks. */
+/* The number of slot numbers below the high-water mark. Any context. */
 static inline u32 dmr_store_slot_limit(const struct dmr_store *store)
 {
+	/* Whoever sees the mark sees the chunks below it: dmr_store_extend(). */
 	return smp_load_acquire(&store->sb.hwm) * DMR_TABLE_ENTRIES;
 }
 

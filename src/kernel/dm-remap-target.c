@@ -45,6 +45,7 @@ static sector_t area_sectors(const struct dmr_target *t)
 {
 	sector_t length = READ_ONCE(t->spare_length);
 
+	/* The layout is there then: see dmr_engine_activate(). */
 	if (smp_load_acquire(&t->engine.active))
 		return READ_ONCE(t->engine.store.sb.layout.area_blocks) <<
 		       DMR_BLOCK_SECTOR_SHIFT;
