@@ -203,6 +203,9 @@ static int activate(void)
 		W.refused++;
 		check_refused_table(sb, why.text);
 		check_refused_super(why.text);
+		/* It came as far as to mend the table, and to list what could not be mended. */
+		if (W.engine.index.store)
+			note_seqs();
 		W.wrong_sectors = sectors_check(r, sb);
 		sim_free(sb);
 		world_engine_exit();
