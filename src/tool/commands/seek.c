@@ -79,7 +79,7 @@ bool seek_read(struct seek *s,
 	       void (*tell)(const char *name, const char *spare, void *arg),
 	       void *arg)
 {
-	const char *p, *end, *spare;
+	const char *p, *end, *spare, *next;
 	char buf[4096], *more;
 	ssize_t n;
 
@@ -94,9 +94,13 @@ bool seek_read(struct seek *s,
 	if (n < 0)
 		return false;
 	end = s->found + s->len;
-	for (p = s->found; p < end; p = spare + strlen(spare) + 1) {
-		spare = p + strlen(p) + 1;
-		tell(p, spare, arg);
+	for (p = s->found; p < end; p = next + 1) {
+		spare = memchr(p, 0, end - p);
+		next = spare ? memchr(spare + 1, 0, end - spare - 1) : NULL;
+		/* The process was ended while it wrote. */
+		if (!next)
+			break;
+		tell(p, spare + 1, arg);
 	}
 	waitpid(s->pid, NULL, 0);
 	done(s);
