@@ -336,7 +336,10 @@ static void run_line(const char *text)
 		world_settle();
 	} else if (!strcmp(word, "map")) {
 		world_event();
+	} else if (!strcmp(word, "hold")) {
+		W.hold_batch = true;
 	} else if (!strcmp(word, "engine")) {
+		W.hold_batch = false;
 		while (world_work())
 			;
 	} else if (!strcmp(word, "slow")) {

@@ -351,7 +351,7 @@ void power_off(void)
 		W.seqs_unknown = true;
 	W.crash_at = NEVER;
 	W.loaded = false;
-	W.suspended = W.stopping = false;
+	W.suspended = W.stopping = W.hold_batch = false;
 	W.crashes++;
 	trace("---- crash at I/O %llu ----", ULLA(at == NEVER ? W.ios : at));
 	world_drop_all();

@@ -207,6 +207,7 @@ struct world {
 	bool script_meta_fault;	/* the script has spoilt metadata */
 	bool no_memory;		/* an allocation has failed */
 	bool script_no_memory;	/* all of them do */
+	bool hold_batch;	/* the worker has no processor yet */
 	bool have_new;		/* there is a new spare beside the old one */
 	bool new_fault;		/* which has had an error */
 	bool track;		/* note what of the spare is written to ... */

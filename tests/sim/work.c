@@ -117,7 +117,7 @@ static void start_workers(void)
 	struct list_head *l;
 	u32 i, n = 0;
 
-	if (!fiber[FIBER_BATCH].alive &&
+	if (!fiber[FIBER_BATCH].alive && !W.hold_batch &&
 	    (!list_empty(&W.queue) || !list_empty(&W.found) || W.check_spare))
 		fiber_start(&fiber[FIBER_BATCH], run_batch);
 	for (l = W.to_examine.next; l != &W.to_examine; l = l->next)
