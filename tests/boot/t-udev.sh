@@ -70,6 +70,7 @@ t_table_names_main() {
 	disk m 64
 	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" type
 	not mount LABEL=data /mnt
+	not mount $M/m /mnt
 	[ -z "$(prop $M/other ID_FS_TYPE)" ]
 }
 

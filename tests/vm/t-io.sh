@@ -46,14 +46,15 @@ t_write_only_errors() {
 		relayer ill /dev/main "${spec[@]}"
 		sleep 0.2
 	done
+	eventually 60 twenty_remapped
 	kill $storm 2>/dev/null || true	# it may have ended
 	wait $storm || fail "$(cat storm.out)"
-	at_least remappings 20
 	is propagated=0 lost_sectors=0
 	dmsetup remove remap
 	remap /dev/mapper/ill /dev/spare
 	vmio verify "$R" 0 32768 model
 }
+twenty_remapped() { [ "$(field remappings)" -ge 20 ]; }
 
 # bytes beside a bad sector are not touched, on main or through the target
 t_neighbours() {
