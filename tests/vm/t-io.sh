@@ -39,14 +39,14 @@ t_write_only_errors() {
 	vmio fill /dev/main 0 32768 1
 	layered ill /dev/main
 	remap /dev/mapper/ill /dev/spare
-	vmio storm "$R" 0 32768 6 60 model >storm.out &
+	vmio storm "$R" 0 32768 6 300 model >storm.out &
 	storm=$!
 	for i in 1 2 3 4 5 6; do
 		spec+=("w:$((i * 4000))-$((i * 4000 + i * 37))")
 		relayer ill /dev/main "${spec[@]}"
 		sleep 0.2
 	done
-	eventually 60 twenty_remapped
+	eventually 280 twenty_remapped
 	kill $storm 2>/dev/null || true	# it may have ended
 	wait $storm || fail "$(cat storm.out)"
 	is propagated=0 lost_sectors=0
