@@ -7,7 +7,8 @@
  * be left of the sectors that were in flight or in a cache. Where there are too
  * many patterns, the extremes and a random choice of them are taken. Then with
  * a second crash at each I/O of the recovery. "recovery_ro" lets the device be opened
- * read-only then; lines with "after" follow when it has been read.
+ * read-only then; lines with "after" follow when it has been read. From "hold" to
+ * "engine", no batch begins.
  */
 #include <sys/wait.h>
 #include <unistd.h>
