@@ -155,5 +155,17 @@ lab_env() {
 # What no kernel should say.
 LAB_COMPLAINTS='Kernel panic|BUG:|Oops|WARNING:|general protection|possible (circular|recursive) locking|possible irq lock inversion|inconsistent lock state|INFO: task .* blocked|INFO: suspicious RCU|UBSAN|KASAN|KCSAN|ODEBUG|kmemleak: .* new suspected|scheduling while atomic|sleeping function called|kernel NULL pointer|list_(add|del) corruption|refcount_t'
 
-# The first complaint in a kernel's log since the boot.
-lab_complaints() { sed '1,/lab: ready/d' "$1" | grep -E -m1 "$LAB_COMPLAINTS"; }
+# Copies a kernel's log without the data races that KCSAN finds in the kernel itself: a
+# report counts if one of its stacks has a function of the module. A report that the log
+# does not hold to its end counts, too.
+lab_own_races() {
+	awk '!inside && /BUG: KCSAN/ { inside = 1; report = "" }
+		!inside { print; next }
+		{ report = report $0 "\n" }
+		/=====/ { if (report ~ /\[dm_remap\]/) printf "%s", report; inside = 0 }
+		END { if (inside) printf "%s", report }'
+}
+
+# The first complaint in a kernel's log since the boot. All of the log is read: with
+# pipefail, a reader that ends early would make of a complaint none.
+lab_complaints() { sed '1,/lab: ready/d' "$1" | lab_own_races | grep -E "$LAB_COMPLAINTS" | awk 'NR == 1'; }

@@ -178,3 +178,10 @@ mutant area-divides-physical-blocks kernel/dm-remap-target.c \
 mutant alignment-of-an-old-area kernel/dm-remap-target.c \
 	's/skip = spare_offset\(t, t->env.spare_start, unit\);/skip = 0;/' \
 	table/spare_alignment
+
+# What only KCSAN sees.
+if [[ $check = yes || $kver = races ]]; then
+mutant unmarked-counter kernel/dm-remap-map.c \
+	's/(\nint dmr_map\(struct dm_target \*ti, struct bio \*bio\)\n\{.*?\n\n)/\nunsigned long dmr_seen;\n$1\tdmr_seen++;\n/s' \
+	io/fio
+fi
