@@ -183,5 +183,5 @@ mutant alignment-of-an-old-area kernel/dm-remap-target.c \
 if [[ $check = yes || $kver = races ]]; then
 mutant unmarked-counter kernel/dm-remap-map.c \
 	's/(\nint dmr_map\(struct dm_target \*ti, struct bio \*bio\)\n\{.*?\n\n)/\nunsigned long dmr_seen;\n$1\tdmr_seen++;\n/s' \
-	io/fio
+	life/evacuate_under_load
 fi
