@@ -129,6 +129,7 @@ c_clone() {
 #-----------------------------------------------------------------------
 # Root on LVM on LUKS on an md mirror, one half of which is the pair
 
+named() { sed -nE "s/^boot-test: $1 is (vd[a-z])\\.\r*\$/\\1/p" "$log"; }
 stack_whole() {
 	says 'boot-test: up'
 	says 'boot-test: root is /dev/mapper/vgstack-root'
@@ -146,8 +147,11 @@ c_stack_no_spare() {
 	says "'root' was not opened after [0-9]+ s: its spare .* is missing; its main device .*ROOTMAIN"
 	says "$shell"
 	says_not "$mounted"
-	types 'mdadm --assemble --scan --run; grep -E "vda" /proc/mdstat && echo "boot-test: MAIN IS "TAKEN'
-	says_not 'boot-test: MAIN IS TAKEN'
+	# The names are given in the order in which the kernel finds the disks.
+	types 'for d in /sys/block/vd*; do read -r s <$d/serial; echo "boot-test: $s is ${d##*/}."; done'
+	types 'mdadm --assemble --scan --run; sed -n "s/^md[^:]*:/boot-test: in an array:/p" /proc/mdstat'
+	says "boot-test: in an array: .* $(named ROOTHALF)\\["
+	says_not "boot-test: in an array: .* $(named ROOTMAIN)\\["
 }
 
 #-----------------------------------------------------------------------
