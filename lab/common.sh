@@ -156,13 +156,15 @@ lab_env() {
 LAB_COMPLAINTS='Kernel panic|BUG:|Oops|WARNING:|general protection|possible (circular|recursive) locking|possible irq lock inversion|inconsistent lock state|INFO: task .* blocked|INFO: suspicious RCU|UBSAN|KASAN|KCSAN|ODEBUG|kmemleak: .* new suspected|scheduling while atomic|sleeping function called|kernel NULL pointer|list_(add|del) corruption|refcount_t'
 
 # Copies a kernel's log without the data races that KCSAN finds in the kernel itself: a
-# report counts if one of its stacks has a function of the module. A report that the log
-# does not hold to its end counts, too.
+# report counts if one of the two accesses is made by a function of the module, or by one
+# that such a function calls. A report that the log does not hold to its end counts, too.
 lab_own_races() {
-	awk '!inside && /BUG: KCSAN/ { inside = 1; report = "" }
+	awk '!inside && /BUG: KCSAN/ { inside = 1; own = 0; frame = 9; report = "" }
 		!inside { print; next }
-		{ report = report $0 "\n" }
-		/=====/ { if (report ~ /\[dm_remap\]/) printf "%s", report; inside = 0 }
+		{ report = report $0 "\n"; frame++ }
+		/ on cpu [0-9]+:/ { frame = 0 }
+		frame <= 2 && /\[dm_remap\]/ { own = 1 }
+		/=====/ { if (own) printf "%s", report; inside = 0 }
 		END { if (inside) printf "%s", report }'
 }
 
