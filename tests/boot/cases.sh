@@ -168,7 +168,7 @@ data_whole() {
 		says "boot-test: there is $d"
 	done
 	types 'swapon --show=NAME --noheadings | sed "s,^,boot-test: swap on ,"'
-	says 'boot-test: swap on /dev/dm-'
+	says 'boot-test: swap on /dev/mapper/swap'
 	types 'lsblk -o NAME,TYPE,MOUNTPOINTS; cat /proc/mdstat; swapon'
 }
 c_data_late() {
