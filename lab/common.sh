@@ -158,13 +158,15 @@ LAB_COMPLAINTS='Kernel panic|BUG:|Oops|WARNING:|general protection|possible (cir
 # Copies a kernel's log without the data races that KCSAN finds in the kernel itself: a
 # report counts if one of the two accesses is made by a function of the module, or by one
 # that such a function calls. A report that the log does not hold to its end counts, too.
+# The workqueue reads a work item's bits without a mark while queue_work() sets one of them.
 lab_own_races() {
 	awk '!inside && /BUG: KCSAN/ { inside = 1; own = 0; frame = 9; report = "" }
 		!inside { print; next }
 		{ report = report $0 "\n"; frame++ }
 		/ on cpu [0-9]+:/ { frame = 0 }
 		frame <= 2 && /\[dm_remap\]/ { own = 1 }
-		/=====/ { if (own) printf "%s", report; inside = 0 }
+		/data-race in process_one_work \/ queue_work_on/ { inside = 2 }
+		/=====/ { if (own && inside == 1) printf "%s", report; inside = 0 }
 		END { if (inside) printf "%s", report }'
 }
 
