@@ -42,7 +42,7 @@ static const struct opt_def common_opts[] = {
 };
 
 static const char lvm[] =
-	"A physical volume on the main device can be seen twice: there, and through the dm-remap. LVM must not take the first: it would read old data, and 'open' and 'assemble' refuse a main device that is in use. Nor has it any business on the spare. With udev's rule, LVM keeps off a main device that is a SCSI, SATA, USB or NVMe disk, or a partition of one, by itself. For other disks (virtio, loop, those of device-mapper) have it ask udev, in /etc/lvm/lvmlocal.conf:";
+	"A physical volume on the main device can be seen twice: there, and through the dm-remap. LVM must not take the first: it would read old data, and 'open' and 'assemble' refuse a main device that is in use. Nor has it any business on the spare. With udev's rule, LVM keeps off a main device that is a SCSI, SATA, USB or NVMe disk, or a partition of one, by itself. For other disks (virtio, loop, those of device-mapper) have it ask udev, by the line below in /etc/lvm/lvmlocal.conf (only 'pvscan --cache' does not ask if it is given the name of such a disk; udev's rules give it none that is a main device):";
 static const char lvm_names[] =
 	"Where udev's rule does not run, reject both devices in lvm.conf(5) by names that last:";
 static const char lvm_file[] =
