@@ -4,7 +4,7 @@
 dev=${root#block:}
 case $dev in
 /dev/*)
-	if dmremap probe "$dev" 2>/dev/null | grep -q '^DMREMAP_ROLE=main$'; then
-		die "dm-remap: $dev is a main device, and must not be mounted without its spare."
-	fi ;;
+	case $(dmremap probe "$dev" 2>/dev/null) in
+	*DMREMAP_ROLE=main*) die "dm-remap: $dev is a main device, and must not be mounted without its spare." ;;
+	esac ;;
 esac

@@ -45,6 +45,8 @@ install() {
 	done
 	mkdir -p "$initdir/etc/dm-remap"
 	wanted | sort -u >"$initdir/etc/dm-remap/wanted"
+	# Else systemd waits for root without end, and nobody says what is missing.
+	dracut_need_initqueue
 	inst_hook initqueue/finished 20 "$moddir/dmremap-finished.sh"
 	inst_hook initqueue/timeout 20 "$moddir/dmremap-timeout.sh"
 	inst_hook pre-mount 01 "$moddir/dmremap-premount.sh"
