@@ -296,10 +296,13 @@ static void say_missing(const char *name, u64 seconds)
 	const struct tab_line *l;
 	struct search main = { "", "" };
 	struct knowns known;
-	char spare[256] = "";
+	char spare[256] = "", after[32] = "";
 	struct tab t;
 	int i;
 
+	if (seconds)
+		snprintf(after, sizeof(after), " after %llu s",
+			 (unsigned long long)seconds);
 	tab_read(&t);
 	known_read(&known);
 	l = tab_name(&t, name);
@@ -320,22 +323,22 @@ static void say_missing(const char *name, u64 seconds)
 	if (main.what[0])
 		device_each(match, &main);
 	if (c && !c->nr_mains)
-		fail(RC_OK, "'%s' was not opened after %llu s: its main device (%s) is missing; its spare %s is here. Connect the main device: the pair comes up by itself",
-		     name, (unsigned long long)seconds, c->sb.identity,
+		fail(RC_OK, "'%s' was not opened%s: its main device (%s) is missing; its spare %s is here. Connect the main device: the pair comes up by itself",
+		     name, after, c->sb.identity,
 		     c->spare.path);
 	else if (c)
-		fail(RC_OK, "'%s' was not opened after %llu s, although both its devices are here: 'dmremap assemble %s' says why",
-		     name, (unsigned long long)seconds, name);
+		fail(RC_OK, "'%s' was not opened%s, although both its devices are here: 'dmremap assemble %s' says why",
+		     name, after, name);
 	else if (main.path[0])
-		fail(RC_OK, "'%s' was not opened after %llu s: its spare (%s) is missing; its main device %s (%s) is here and is kept from use, since blocks of it are on the spare. Connect the spare: the pair comes up by itself. If the spare is lost for ever, 'dmremap forget %s' lets the main device be used as it is",
-		     name, (unsigned long long)seconds, spare, main.path,
+		fail(RC_OK, "'%s' was not opened%s: its spare (%s) is missing; its main device %s (%s) is here and is kept from use, since blocks of it are on the spare. Connect the spare: the pair comes up by itself. If the spare is lost for ever, 'dmremap forget %s' lets the main device be used as it is",
+		     name, after, spare, main.path,
 		     main.what, name);
 	else if (main.what[0])
-		fail(RC_OK, "'%s' was not opened after %llu s: both its main device (%s) and its spare (%s) are missing. Connect them: the pair comes up by itself",
-		     name, (unsigned long long)seconds, main.what, spare);
+		fail(RC_OK, "'%s' was not opened%s: both its main device (%s) and its spare (%s) are missing. Connect them: the pair comes up by itself",
+		     name, after, main.what, spare);
 	else
-		fail(RC_OK, "'%s' was not opened after %llu s: no spare is known by this name, and /etc/dmremaptab has no line for it; 'dmremap scan' lists what there is",
-		     name, (unsigned long long)seconds);
+		fail(RC_OK, "'%s' was not opened%s: no spare is known by this name, and /etc/dmremaptab has no line for it; 'dmremap scan' lists what there is",
+		     name, after);
 out:
 	candidates_free(&list);
 	known_free(&known);
