@@ -15,7 +15,7 @@ esac
 # How long it waits is in the table, but for dracut.
 late=init=/usr/sbin/guest-up never=init=/usr/sbin/guest-up
 case $system in
-*-dracut) late+=' rd.retry=300 systemd.show_status=1' never+=' rd.retry=30 systemd.show_status=1' ;;
+*-dracut) late+=' rd.retry=300 systemd.show_status=1' never+=' rd.retry=30 systemd.show_status=1 SYSTEMD_SULOGIN_FORCE=1' ;;
 esac
 shell='\(initramfs\)|emergency mode|Entering emergency|dracut:/#'
 mounted='EXT4-fs .*mounted|boot-test: up'
