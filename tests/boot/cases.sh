@@ -82,6 +82,7 @@ update() {
 	local d
 
 	for d in main spare; do cp --sparse=always "$img/$d.img" "$dir/"; done
+	make -s tool
 	mk/module build uml
 	LAB_SHARE=$dir lab/uml -m 1500 -t 3000 -- tests/boot/make-pair update "$dir"
 	for d in main spare; do overlay $d "$dir/$d.img"; done
