@@ -12,10 +12,13 @@ case $system in
 *) waiting='Waiting for dm-remap devices' ;;
 esac
 # Who arrives late matters to the initramfs: without systemd this takes a third of the time.
-# How long it waits is in the table, but for dracut.
-late=init=/usr/sbin/guest-up never=init=/usr/sbin/guest-up
+# How long it waits is in the table. dracut has systemd, which forgets what udev knew when
+# the root file system is there; how long dracut waits is an option.
+late=init=/usr/sbin/guest-up never=$late
 case $system in
-*-dracut) late+=' rd.retry=300 systemd.show_status=1' never+=' rd.retry=30 systemd.show_status=1 SYSTEMD_SULOGIN_FORCE=1' ;;
+*-dracut)
+	late='rd.retry=300 systemd.show_status=1'
+	never='rd.retry=30 systemd.show_status=1 SYSTEMD_SULOGIN_FORCE=1' ;;
 esac
 shell='\(initramfs\)|emergency mode|Entering emergency|dracut:/#'
 mounted='EXT4-fs .*mounted|boot-test: up'
