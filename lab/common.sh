@@ -155,10 +155,11 @@ lab_env() {
 # What no kernel should say.
 LAB_COMPLAINTS='Kernel panic|BUG:|Oops|WARNING:|general protection|possible (circular|recursive) locking|possible irq lock inversion|inconsistent lock state|INFO: task .* blocked|INFO: suspicious RCU|UBSAN|KASAN|KCSAN|ODEBUG|kmemleak: .* new suspected|scheduling while atomic|sleeping function called|kernel NULL pointer|list_(add|del) corruption|refcount_t'
 
-# Copies a kernel's log without the data races that KCSAN finds in the kernel itself: a
-# report counts if one of the two accesses is made by a function of the module, or by one
-# that such a function calls. A report that the log does not hold to its end counts, too.
-# The workqueue reads a work item's bits without a mark while queue_work() sets one of them.
+# Copies a kernel's log, without the titles of the data races that KCSAN finds in the kernel
+# itself. Their other lines stay: another processor may complain between them. A race is the
+# module's if one of the two accesses is made by a function of the module, or by one that
+# such a function calls. So is a report that the log does not hold to its end. The workqueue
+# reads a work item's bits without a mark while queue_work() sets one of them.
 lab_own_races() {
 	awk '!inside && /BUG: KCSAN/ { inside = 1; own = 0; frame = 9; report = "" }
 		!inside { print; next }
@@ -166,7 +167,11 @@ lab_own_races() {
 		/ on cpu [0-9]+:/ { frame = 0 }
 		frame <= 2 && /\[dm_remap\]/ { own = 1 }
 		/data-race in process_one_work \/ queue_work_on/ { inside = 2 }
-		/=====/ { if (own && inside == 1) printf "%s", report; inside = 0 }
+		/=====/ {
+			if (!own || inside == 2) sub(/BUG: KCSAN[^\n]*/, "", report)
+			printf "%s", report
+			inside = 0
+		}
 		END { if (inside) printf "%s", report }'
 }
 

@@ -157,6 +157,7 @@ c_stack_no_spare() {
 	# The names are given in the order in which the kernel finds the disks.
 	types 'for d in /sys/block/vd*; do read -r s <$d/serial; echo "boot-test: $s is ${d##*/}."; done'
 	types 'mdadm --assemble --scan --run; sed -n "s/^md[^:]*:/boot-test: in an array:/p" /proc/mdstat'
+	says 'boot-test: ROOTMAIN is vd[a-z]\.'
 	says "boot-test: in an array: .* $(named ROOTHALF)\\["
 	says_not "boot-test: in an array: .* $(named ROOTMAIN)\\["
 }
