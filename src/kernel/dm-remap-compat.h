@@ -77,6 +77,10 @@ static inline bool bdev_write_cache(struct block_device *bdev)
 }
 #endif
 
+#ifndef HAVE_LOCKDEP_IS_HELD	/* 5.11: declared without lockdep as well */
+#define lockdep_is_held(lock)	1
+#endif
+
 #ifndef HAVE_GD_DEAD		/* 5.17 */
 /* Before, the queue of a disk that is gone was always marked as dying. */
 #define GD_DEAD		(BITS_PER_LONG - 1)
