@@ -10,22 +10,32 @@ fail() { echo "$*" >&2; return 1; }
 not() { ! "$@"; }
 same() { [ "$1" = "$2" ] || fail "$3: expected '$1', found '$2'"; }
 
-# disk NAME MIB [FILE]: /dev/mapper/NAME appears, as a disk would; its identity is dm:DISK-NAME
-disk() {
+# settle: all events are over, and what they have started has ended
+settle() {
+	udevadm settle
+	# (The bracket: two that wait do not wait for each other.)
+	while pidwait -f '[a]ssemble --incremental'; do udevadm settle; done
+}
+# appears NAME MIB [FILE]: as disk, and nothing is waited for
+appears() {
 	local f=/dev/shm/${3:-$1}.img l
 	[ -e "$f" ] || truncate -s "$2M" "$f"
 	l=$(losetup -f --show "$f")
-	dmsetup create "$1" --uuid "DISK-$1" --table "0 $(blockdev --getsz "$l") linear $l 0"
-	udevadm settle
+	dmsetup --noudevsync create "$1" --uuid "DISK-$1" --table "0 $(blockdev --getsz "$l") linear $l 0"
+}
+# disk NAME MIB [FILE]: /dev/mapper/NAME appears, as a disk would; its identity is dm:DISK-NAME
+disk() {
+	appears "$@"
+	settle
 }
 # gone NAME: it is unplugged
 gone() {
 	local l
 	l=$(dmsetup deps -o blkdevname "$1" | sed -n 's/.*(\(loop[0-9]*\)).*/\1/p')
-	udevadm settle
+	settle
 	eventually remove "$1"
 	losetup -d "/dev/$l"
-	udevadm settle
+	settle
 }
 # A device-mapper device cannot go while it is claimed, as a disk can.
 remove() {
@@ -42,7 +52,7 @@ eventually() {
 	local i
 	for ((i = 0; i < 30; i++)); do
 		"$@" && return
-		udevadm settle
+		settle
 		sleep 1
 	done
 	fail "not within 30 s: $*"
@@ -57,7 +67,7 @@ note() { echo "$*" >>/run/notes; }
 # scsi_disks MIB: two disks of an adapter each; sets A and B, their names
 scsi_disks() {
 	modprobe scsi_debug dev_size_mb="$1" add_host=2 per_host_store=1
-	udevadm settle
+	settle
 	eventually two_disks
 }
 two_disks() {
@@ -71,12 +81,12 @@ two_disks() {
 # unplug DEVICE, and plug HOST: it appears, by the next free name; sets NEW
 unplug() {
 	echo 1 >"/sys/block/${1##*/}/device/delete"
-	udevadm settle
+	settle
 	[ ! -e "$1" ]
 }
 plug() {
 	echo "- - -" >"/sys/class/scsi_host/$1/scan"
-	udevadm settle
+	settle
 	NEW=/dev/$(basename "/sys/class/scsi_host/$1/device/"target*/*/block/*)
 	[ -b "$NEW" ]
 }

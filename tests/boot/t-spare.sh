@@ -37,7 +37,7 @@ each_program() {
 	asks mdadm mdadm --create /dev/md/x --run --force --level=1 --raid-devices=1 $B
 	# Or it would be the array that keeps away what follows.
 	mdadm -q --stop /dev/md/x 2>/dev/null || true
-	udevadm settle
+	settle
 	asks luksFormat sh -c "echo secret | cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 $B -"
 	asks parted parted -s $B mklabel gpt
 	asks sgdisk sgdisk -o $B
@@ -47,17 +47,17 @@ each_program() {
 t_claims() {
 	scsi_disks 320
 	dmremap create pair $A $B --yes --label pair
-	udevadm settle
+	settle
 	: >/run/asks.log
 	each_program "pair open"
 	same " parted sgdisk" "$open_to" "what an open pair's spare is not protected from"
 	dmremap close pair
-	udevadm settle
+	settle
 	each_program "not open, guard"
 	same " parted sgdisk" "$open_to" "what a guarded spare is not protected from"
 	dmremap open pair $B
 	dmremap close pair
-	udevadm settle
+	settle
 	# As it is where no rule has set a guard.
 	mv /usr/lib/udev/rules.d/61-dmremap.rules /run
 	udevadm control --reload
@@ -74,12 +74,12 @@ t_given_up() {
 	scsi_disks 128
 	dmremap create pair $A $B --yes --label pair
 	dmremap close pair
-	udevadm settle
+	settle
 	not mkfs.ext4 -q -F $B
 	not dmremap forget pair --yes 2>/run/said
 	grep -q "the spare of 'pair' is here, on $B" /run/said
 	dmremap forget pair --erase-spare --yes
-	udevadm settle
+	settle
 	mkfs.ext4 -q -F $B
 	mkfs.ext4 -q -F $A
 	[ -z "$(dmremap scan --json | jq -r '.[].uuid')" ]

@@ -47,7 +47,7 @@ drop_luks() { cryptsetup close plain; }
 
 put_md() {
 	mdadm -q --create /dev/md/half --run --force --metadata=1.2 --level=1 --raid-devices=1 $A
-	udevadm settle
+	settle
 	mdadm -q --stop /dev/md/half
 }
 take_md() { mdadm --assemble --scan; [ -n "$(holders $1)" ] || mdadm -I $1; mdadm --run /dev/md/* ; }
@@ -60,7 +60,7 @@ drop_lvm() { vgchange -q -an vg; }
 # A physical volume on a partition of main. (case-32: a disk that is partitioned)
 put_part() {
 	sgdisk -n 1:2048:+64M $A >/dev/null
-	udevadm settle
+	settle
 	pvcreate -q -y -ff "${A}1" && vgcreate -q vg "${A}1" && lvcreate -q -y -l 4 -n lv vg && vgchange -q -an vg
 }
 take_part() { pvscan --cache -aay "${1}1"; take_lvm $1; }
@@ -91,11 +91,11 @@ lvm_asks() { # udev or none
 attempt() {
 	local cell=no
 	take_$1 $3 >>/run/take.log 2>&1 || true
-	udevadm settle
+	settle
 	! taken $3 || cell=YES
 	[ $4 != pair ] || taken $P || cell="no, nor the pair"
 	drop_$1 >>/run/take.log 2>&1 || true
-	udevadm settle
+	settle
 	not taken $3
 	line+=" $2: $cell;"
 	case $4:$cell in no:no | pair:no | yes:YES) ;; *) bad+=" $2"; esac
@@ -131,13 +131,13 @@ table_line() {
 	: >/run/take.log
 	both_disks $1
 	put_$1
-	udevadm settle
+	settle
 	dmremap create pair $A $B --yes --label pair
 	uuid=$(prop $B ID_FS_UUID)
 	attempt $1 "open" $A pair
 	# As soon as an array stops, an event may have it assembled again.
 	eventually closed $1
-	udevadm settle
+	settle
 	attempt $1 "after close" $A no
 	# Both are there, and the pair is not to be opened.
 	goes A
@@ -163,7 +163,7 @@ table_line() {
 	eventually is_open pair
 	eventually closed $1
 	dmremap forget pair --erase-spare --yes
-	udevadm settle
+	settle
 	attempt $1 "forgotten" $A yes
 	note "$line"
 	[ -z "$bad" ] || { cat /run/take.log; fail "$line"; }

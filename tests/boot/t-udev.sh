@@ -8,9 +8,9 @@ adopted() {
 	disk m 64
 	disk s 16
 	"$@"
-	udevadm settle
+	settle
 	dmremap create pair $M/m $M/s --yes --label pair
-	udevadm settle
+	settle
 }
 ext4() { mkfs.ext4 -q -L data -U 11111111-2222-3333-4444-555555555555 $M/m; }
 mainname() { lsblk -no FSTYPE "$1"; }
@@ -38,7 +38,7 @@ t_main_is_hidden() {
 	[[ $(links $M/m) = *by-id/dm-uuid-DISK-m* ]]
 	same "$(readlink -f $M/pair)" "$(readlink -f /dev/disk/by-label/data)" "by-label"
 	dmremap close pair
-	udevadm settle
+	settle
 	[ ! -e /dev/disk/by-label/data ]
 	[ ! -e /dev/disk/by-uuid/11111111-2222-3333-4444-555555555555 ]
 }
@@ -89,7 +89,7 @@ t_arrivals() {
 		disk "$2" 16
 		eventually is_open pair
 		dmremap close pair
-		udevadm settle
+		settle
 	done
 	# Both at once.
 	gone m
@@ -99,6 +99,72 @@ t_arrivals() {
 	disk s 16 &
 	wait
 	eventually is_open pair
+}
+
+# hangs NAME: a disk of which no read comes back until "dmsetup resume NAME-behind"
+hangs() {
+	appears "$1-behind" 8
+	settle
+	dmsetup suspend "$1-behind"
+	hanging=$(losetup -f --show "$M/$1-behind")
+	# udevd is at work on it.
+	udevadm trigger --action=add "/sys/block/${hanging##*/}"
+}
+# comes_up NAME: by an event; others may be under way for ever
+comes_up() {
+	udevadm wait --timeout=120 "$M/$1"
+	is_open "$1"
+}
+
+# A disk that takes long for each error delays nobody else's pair.
+t_slow_disk() {
+	local i
+	adopted ext4
+	dmremap close pair
+	gone m
+	gone s
+	rm -f /run/dmremap/closed-*
+	for i in 0 1 2 3 4 5 6 7 8 9; do appears "other$i" 8; done
+	settle
+	hangs slow
+	appears m 64
+	appears s 16
+	comes_up pair
+	# It was under way all the time.
+	[ -e /run/udev/queue ]
+	not dmremap assemble --wait 1 nobody 2>/run/said
+	grep -q "no spare is known by this name" /run/said
+	dmsetup resume slow-behind
+	settle
+	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" "type of main"
+	same dm_remap_spare "$(prop $M/s ID_FS_TYPE)" "type of the spare"
+}
+
+# A main device that takes long when its pair is opened delays no other pair, and no event.
+t_slow_main() {
+	adopted ext4
+	dmremap close pair
+	disk n 64
+	disk t 16
+	dmremap create two $M/n $M/t --yes --label two
+	dmremap close two
+	for i in s n t; do gone $i; done
+	rm -f /run/dmremap/closed-*
+	dmsetup suspend m
+	appears s 16
+	udevadm settle
+	appears n 64
+	appears t 16
+	comes_up two
+	not is_open pair
+	# Whoever waits for it is told in time.
+	not dmremap assemble --wait 1 pair 2>/run/said
+	grep -q "'pair' was not opened after 1 s, although both its devices are here" /run/said
+	# All of this was not in an event.
+	udevadm settle
+	same dm_remap_spare "$(prop $M/s ID_FS_TYPE)" "type of the spare"
+	dmsetup resume m
+	comes_up pair
 }
 
 # What was closed by hand is not opened by an event, until it is opened by hand.
@@ -161,7 +227,7 @@ t_forget() {
 	gone s
 	not mount $M/m /mnt
 	dmremap forget pair --yes
-	udevadm settle
+	settle
 	same ext4 "$(prop $M/m ID_FS_TYPE)" type
 	mount LABEL=data /mnt
 	umount /mnt
@@ -176,7 +242,7 @@ t_detach() {
 	again $M/m
 	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" type
 	dmremap detach pair --yes
-	udevadm settle
+	settle
 	same ext4 "$(prop $M/m ID_FS_TYPE)" "type of main"
 	[ -z "$(prop $M/s ID_FS_TYPE)" ]
 	not grep . /var/lib/dmremap/known
@@ -192,7 +258,7 @@ t_detach_to() {
 	disk n 64
 	dmremap evacuate pair 800+80
 	dmremap detach pair --to $M/n --yes
-	udevadm settle
+	settle
 	again $M/n
 	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" "type of main"
 	[ -z "$(prop $M/s ID_FS_TYPE)" ]
@@ -203,7 +269,7 @@ t_detach_to() {
 	gone n
 	[ ! -e /dev/disk/by-label/data ]
 	dmremap forget pair --yes
-	udevadm settle
+	settle
 	mount $M/m /mnt
 	umount /mnt
 }
@@ -212,9 +278,9 @@ t_detach_to() {
 t_overwritten() {
 	adopted ext4
 	dmremap close pair
-	udevadm settle
+	settle
 	mkswap -q -L other $M/s
-	udevadm settle
+	settle
 	rm -f /run/dmremap/closed-*
 	again $M/s
 	again $M/m
@@ -251,11 +317,11 @@ t_partitions() {
 	scsi_disks 128
 	nr=$(stat -Lc %Hr-%Lr $A)
 	sgdisk -n 1:2048:40959 -n 2:40960:81919 $A >/dev/null
-	udevadm settle
+	settle
 	mkfs.ext4 -q -L first "${A}1"
 	dmremap create pair $A $B --yes --label pair
 	dmremap close pair
-	udevadm settle
+	settle
 	not mount LABEL=first /mnt
 	not mount "${A}1" /mnt
 	same dm_remap_main "$(prop "${A}1" ID_FS_TYPE)" "type of the partition"
@@ -266,7 +332,7 @@ t_partitions() {
 	rm -f /run/dmremap/closed-*
 	plug $hostA
 	eventually is_open pair
-	udevadm settle
+	settle
 	[ -b $M/pair-part1 ]
 	[ -b $M/pair-part2 ]
 	mount LABEL=first /mnt
@@ -279,7 +345,7 @@ t_partitions() {
 t_copies_of_spare() {
 	adopted ext4
 	dmremap close pair
-	udevadm settle
+	settle
 	cp /dev/shm/s.img /dev/shm/s2.img
 	disk s2 16
 	rm -f /run/dmremap/closed-*

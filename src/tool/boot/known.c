@@ -21,6 +21,37 @@ static const char *state_folder(void)
 	return getenv("DMREMAP_STATE") ?: "/var/lib/dmremap";
 }
 
+/* Return: to be closed, or -errno. */
+static int lock_file(const char *name, int how)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	mkdir(run_folder(), 0755);
+	snprintf(path, sizeof(path), "%s/%s", run_folder(), name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && !flock(fd, how))
+		return fd;
+	how = -errno;
+	if (fd >= 0)
+		close(fd);
+	return how;
+}
+
+int opening_lock(const char *uuid, bool wait)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "opening-%.40s", uuid);
+	return lock_file(name, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
+}
+
+void opening_unlock(int lock)
+{
+	if (lock >= 0)
+		close(lock);
+}
+
 static struct known *find(struct knowns *list, const char *uuid)
 {
 	int i;
@@ -117,6 +148,7 @@ bool known_add(const struct candidate *c)
 	struct known k = { 0 }, *old;
 	struct knowns list;
 	bool changed;
+	int lock;
 
 	if (!c->sb.identity[0])
 		return false;
@@ -125,6 +157,7 @@ bool known_add(const struct candidate *c)
 	strscpy(k.identity, c->sb.identity, sizeof(k.identity));
 	snprintf(k.spare, sizeof(k.spare), "%.100s", c->spare.nr_identities ?
 		 device_identity(&c->spare) : c->spare.path);
+	lock = lock_file("known.lock", LOCK_EX);
 	known_read(&list);
 	old = find(&list, k.uuid);
 	/* Of two copies of a spare, each event names another one: that is no news. */
@@ -138,11 +171,13 @@ bool known_add(const struct candidate *c)
 		write_all(&list);
 	}
 	known_free(&list);
+	opening_unlock(lock);
 	return changed;
 }
 
 bool known_forget(const char *uuid)
 {
+	int lock = lock_file("known.lock", LOCK_EX);
 	struct knowns list;
 	struct known *k;
 
@@ -153,6 +188,7 @@ bool known_forget(const char *uuid)
 		write_all(&list);
 	}
 	known_free(&list);
+	opening_unlock(lock);
 	return k != NULL;
 }
 
@@ -177,30 +213,15 @@ const char *known_main(const struct tab *t, const struct knowns *list,
 	struct device disk;
 
 	*itself = name != NULL;
-	if (!name && d->partition && !device_get_devno(d->whole, &disk))
+	if (!name && d->partition && !device_known(d->whole, &disk))
 		name = names_it(t, list, &disk);
 	return name;
 }
 
 /*--------------------------------------------------------------------
- * One at a time; closed by hand
+ * Closed by hand
  *--------------------------------------------------------------------
  */
-int boot_lock(void)
-{
-	char path[PATH_MAX];
-	int fd;
-
-	mkdir(run_folder(), 0755);
-	snprintf(path, sizeof(path), "%s/lock", run_folder());
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0 && flock(fd, LOCK_EX)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 static void mark_path(char *path, size_t size, const char *uuid)
 {
 	snprintf(path, size, "%s/closed-%s", run_folder(), uuid);

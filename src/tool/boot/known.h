@@ -41,8 +41,14 @@ bool known_forget(const char *uuid);
 const char *known_main(const struct tab *t, const struct knowns *list,
 		       const struct device *d, bool *itself);
 
-/* Work on pairs is done by one at a time. Return: to be closed, or -1. */
-int boot_lock(void);
+/*
+ * A pair is opened, or forgotten, by one at a time: whoever does takes the lock of its UUID
+ * before the spares are read, and has it until that is done. May wait as long as the errors of
+ * the pair's devices take. Return: for opening_unlock(), which ignores errors; -EWOULDBLOCK if
+ * another process has it, and @wait is false; another -errno if there can be no lock.
+ */
+int opening_lock(const char *uuid, bool wait);
+void opening_unlock(int lock);
 
 /* Marks in /run: the pair was closed by hand, and is not to be opened by itself. */
 void closed_set(const char *uuid, bool closed);

@@ -6,8 +6,6 @@
 #include "copy/archive.h"
 #include "offline.h"
 
-#include <unistd.h>
-
 /* What the argument means. */
 struct given_up {
 	const char *what;
@@ -15,6 +13,7 @@ struct given_up {
 	int nr;
 	struct candidate *spare[16];
 	int nr_spares;
+	int lock[32], nr_locks;
 };
 
 static bool means(const char *what, const char *name, const char *uuid,
@@ -24,10 +23,20 @@ static bool means(const char *what, const char *name, const char *uuid,
 	       !strcmp(what, identity);
 }
 
+static bool is_known(const struct given_up *g, const char *uuid)
+{
+	int i;
+
+	for (i = 0; i < g->nr; i++)
+		if (!strcmp(g->k[i].uuid, uuid))
+			return true;
+	return false;
+}
+
 static void find(struct given_up *g, const struct knowns *known,
 		 const struct candidates *list)
 {
-	int i, j;
+	int i;
 
 	for (i = 0; i < known->nr && g->nr < 16; i++)
 		if (means(g->what, known->k[i].name, known->k[i].uuid,
@@ -36,13 +45,27 @@ static void find(struct given_up *g, const struct knowns *known,
 	for (i = 0; i < list->nr && g->nr_spares < 16; i++) {
 		struct candidate *c = list->c[i];
 		const char *uuid = area_uuid(c->sb.uuid);
-		bool hit = means(g->what, candidate_name(c), uuid,
-				 c->sb.identity);
 
-		for (j = 0; j < g->nr; j++)
-			hit = hit || !strcmp(uuid, g->k[j].uuid);
-		if (hit)
+		if (means(g->what, candidate_name(c), uuid, c->sb.identity) ||
+		    is_known(g, uuid))
 			g->spare[g->nr_spares++] = c;
+	}
+}
+
+/* The locks of all these pairs, each once: two copies of a spare have one UUID. */
+static void lock_all(struct given_up *g)
+{
+	int i, j;
+
+	for (i = 0; i < g->nr; i++)
+		g->lock[g->nr_locks++] = opening_lock(g->k[i].uuid, true);
+	for (i = 0; i < g->nr_spares; i++) {
+		const u8 *uuid = g->spare[i]->sb.uuid;
+
+		for (j = 0; j < i && memcmp(uuid, g->spare[j]->sb.uuid, 16); j++)
+			;
+		if (j == i && !is_known(g, area_uuid(uuid)))
+			g->lock[g->nr_locks++] = opening_lock(area_uuid(uuid), true);
 	}
 }
 
@@ -122,7 +145,7 @@ static int forget(struct args *a)
 	struct candidates list = { 0 };
 	struct knowns known;
 	struct tab t;
-	int i, r, lock = boot_lock();
+	int i, r;
 	bool tabled;
 
 	if (!g)
@@ -143,6 +166,9 @@ static int forget(struct args *a)
 			 g->what);
 	if (!r && (g->nr || g->nr_spares))
 		r = check_spares(a, g) ?: ask(a, g);
+	/* Who opens the pair meanwhile keeps the spare: erase() asks the kernel. */
+	if (!r)
+		lock_all(g);
 	for (i = 0; !r && i < g->nr_spares; i++) {
 		r = erase(g->spare[i]);
 		/* Main may be known by its spare alone. */
@@ -158,9 +184,9 @@ out:
 	candidates_free(&list);
 	known_free(&known);
 	tab_free(&t);
+	while (g->nr_locks)
+		opening_unlock(g->lock[--g->nr_locks]);
 	free(g);
-	if (lock >= 0)
-		close(lock);
 	return r;
 }
 

@@ -428,6 +428,18 @@ int assemble_one(const struct args *a, const struct candidate *c)
 	return r;
 }
 
+/* An event may have opened it since the disks were read. */
+static int assemble_unless_open(const struct args *a, struct candidate *c)
+{
+	int r = RC_OK, lock = opening_lock(area_uuid(c->sb.uuid), true);
+
+	if (!area_in_kernel(&c->spare, c->sb.spare_start, c->open_as,
+			    sizeof(c->open_as)))
+		r = assemble_one(a, c);
+	opening_unlock(lock);
+	return r;
+}
+
 /* Is it open on a main device that is gone, and which is back by another name? */
 static int reopen(const struct args *a, struct candidate *c)
 {
@@ -504,7 +516,7 @@ static int assemble_all(const struct args *a, struct candidates *list,
 				found[j] = want = true;
 		if (!want)
 			continue;
-		r = was_open ? reopen(a, c) : assemble_one(a, c);
+		r = was_open ? reopen(a, c) : assemble_unless_open(a, c);
 		worst = max(worst, r);
 		if (out)
 			json_object_array_add(out, outcome(c, c->open_as[0], r));
@@ -606,6 +618,7 @@ const struct command cmd_assemble = {
 	.run = assemble,
 	.opts = { OPT_FEATURES,
 		{ "incremental", NULL, "for udev: a device has appeared; open the pairs that it completes" },
+		{ "background", NULL, "with --incremental: return at once, and go on in the background" },
 		{ "wait", "SECONDS", "wait so long until the named pairs are open, and say what is missing" },
 		{ "deep", NULL, "read all devices whole; slow" },
 		{ "force", NULL, "open pairs whose main device was written to without its spare" },

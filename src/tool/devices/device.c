@@ -99,6 +99,11 @@ static void copy_trimmed(char *to, size_t size, const char *from)
 		p[-1] = '\0';
 }
 
+bool device_udev_runs(void)
+{
+	return !access("/run/udev/control", F_OK);
+}
+
 /* Without udevd nobody has asked the partition table yet. */
 static void partuuid_from_disk(struct device *d)
 {
@@ -136,6 +141,22 @@ static const char *property(struct udev_device *dev, const char *name)
 	return udev_device_get_property_value(dev, name) ?:
 	       device_in_event(udev_device_get_devnum(dev)) ? getenv(name) :
 	       NULL;
+}
+
+bool device_property(dev_t devno, const char *name, char *buf, size_t size)
+{
+	struct udev *udev = udev_new();
+	struct udev_device *dev;
+	const char *v;
+
+	buf[0] = '\0';
+	dev = udev ? udev_device_new_from_devnum(udev, 'b', devno) : NULL;
+	v = dev ? property(dev, name) : NULL;
+	if (v)
+		strscpy(buf, v, size);
+	udev_device_unref(dev);
+	udev_unref(udev);
+	return buf[0];
 }
 
 static void disk_names(struct device *d, struct udev_device *disk,
@@ -217,7 +238,7 @@ static void names_from_udev(struct device *d)
 		parse_u64(start, &d->part_start);
 		add_identity(d, "partuuid",
 			     property(dev, "ID_PART_ENTRY_UUID"));
-		if (!d->nr_identities)
+		if (!d->nr_identities && !device_udev_runs())
 			partuuid_from_disk(d);
 		disk = udev_device_get_parent_with_subsystem_devtype(dev,
 							"block", "disk");
@@ -458,7 +479,7 @@ static int get_block_without_asking(struct device *d)
 {
 	struct udev *udev = udev_new();
 	struct udev_device *dev, *disk;
-	u64 lbs = 0, ro = 0;
+	u64 lbs = 0, pbs = 0, ro = 0, aligned = 0;
 
 	dev = udev ? udev_device_new_from_devnum(udev, 'b', d->devno) : NULL;
 	if (dev) {
@@ -470,6 +491,15 @@ static int get_block_without_asking(struct device *d)
 		parse_u64(udev_device_get_sysattr_value(disk,
 							"queue/logical_block_size"),
 			  &lbs);
+		parse_u64(udev_device_get_sysattr_value(disk,
+							"queue/physical_block_size"),
+			  &pbs);
+		/* "-1" if it does not fit the physical blocks at all */
+		if (parse_u64(udev_device_get_sysattr_value(dev, "alignment_offset"),
+			      &aligned)) {
+			d->pbs = pbs;
+			d->aligned = aligned;
+		}
 	}
 	d->lbs = lbs ?: 512;
 	d->read_only = ro;
@@ -581,6 +611,21 @@ int device_known(dev_t devno, struct device *d)
 	return r;
 }
 
+int device_get_known(const char *path, struct device *d)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return fail(RC_REFUSED, "%s: %s; 'lsblk' lists the devices of this machine",
+			    path, strerror(errno));
+	if (!S_ISBLK(st.st_mode))
+		return fail(RC_REFUSED, "%s is not a block device", path);
+	if (device_known(st.st_rdev, d))
+		return fail(RC_REFUSED, "%s: there is no such device any more",
+			    path);
+	return RC_OK;
+}
+
 const char *device_describe(const struct device *d)
 {
 	static char buf[4][1024];
@@ -637,7 +682,7 @@ int device_each(int (*fn)(const struct device *d, void *arg), void *arg)
 		snprintf(path, sizeof(path), "/sys/class/block/%s/dev",
 			 e->d_name);
 		if (e->d_name[0] != '.' && sysfs_devno(&devno, path) &&
-		    !device_get_devno(devno, &d) && d.sectors)
+		    !device_known(devno, &d) && d.sectors)
 			r = fn(&d, arg);
 	}
 	if (dir)

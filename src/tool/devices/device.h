@@ -49,6 +49,15 @@ int device_get_devno(dev_t devno, struct device *d);
  */
 int device_known(dev_t devno, struct device *d);
 
+/* The same by name. Return: RC_OK or RC_REFUSED with a message. */
+int device_get_known(const char *path, struct device *d);
+
+/* Is there a udevd? */
+bool device_udev_runs(void);
+
+/* A property that udev has for the device, also during its event. Return: is there one? */
+bool device_property(dev_t devno, const char *name, char *buf, size_t size);
+
 /* What libblkid knows on it; device_get() does that by itself. */
 void device_find_content(struct device *d);
 
@@ -83,7 +92,7 @@ bool device_in_use(const struct device *d);
  */
 int device_wipe(const char *path);
 
-/* Call @fn for each block device of the system until it returns nonzero. */
+/* Call @fn for each block device of the system, as device_known(), until it returns nonzero. */
 int device_each(int (*fn)(const struct device *d, void *arg), void *arg);
 
 #endif

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <libdevmapper.h>
 #include <linux/dm-ioctl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -372,6 +373,25 @@ static void debug_task(int type, const char *name, const char *uuid,
 		      (unsigned long long)l->len, l->type, l->params);
 }
 
+/*
+ * libdevmapper makes a device in three steps. A signal between them would leave one without a
+ * table, whose name is taken: such as SIGTERM, when the initramfs ends.
+ */
+static bool run_whole(struct dm_task *t)
+{
+	sigset_t set, old;
+	bool done;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	done = dm_task_run(t);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return done;
+}
+
 static int run_task(int type, const char *name, const char *uuid,
 		    const struct dm_line *lines, bool udev, const char *verb)
 {
@@ -394,7 +414,7 @@ static int run_task(int type, const char *name, const char *uuid,
 		e = EIO;
 	if (!e && type == DM_DEVICE_REMOVE)
 		dm_task_retry_remove(t);
-	if (!e && !dm_task_run(t))
+	if (!e && !run_whole(t))
 		e = dm_task_get_errno(t) ?: EIO;
 	if (cookie)
 		dm_udev_wait(cookie);

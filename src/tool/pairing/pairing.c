@@ -12,11 +12,24 @@
 
 #define ULL(x)	((unsigned long long)(x))
 
+struct lookup {
+	struct candidates *list;
+	bool deep;
+	const char *uuid;	/* of the areas that are wanted, or NULL */
+	/* For find_mains() */
+	const char *identity;
+	struct device *mains;
+	int nr;
+};
+
 static int add_candidate(struct area *a, const struct device *d, void *arg)
 {
-	struct candidates *list = arg;
+	const struct lookup *l = arg;
+	struct candidates *list = l->list;
 	struct candidate **more, *c;
 
+	if (l->uuid && strcmp(l->uuid, area_uuid(a->sb.uuid)))
+		return 0;
 	more = realloc(list->c, (list->nr + 1) * sizeof(*more));
 	c = calloc(1, sizeof(*c));
 	if (!more || !c)
@@ -33,20 +46,11 @@ static int add_candidate(struct area *a, const struct device *d, void *arg)
 	return 0;
 }
 
-struct lookup {
-	struct candidates *list;
-	bool deep;
-	/* For find_mains() */
-	const char *identity;
-	struct device *mains;
-	int nr;
-};
-
 static int look_on(const struct device *d, void *arg)
 {
 	struct lookup *l = arg;
 
-	area_each(d, l->deep, add_candidate, l->list);
+	area_each(d, l->deep, add_candidate, l);
 	return 0;
 }
 
@@ -173,18 +177,11 @@ static void settle_twins(struct candidates *list)
 	}
 }
 
-int candidates_find(struct candidates *list, bool deep)
+/* Their main devices, which are open, and which are copies of each other. */
+static void complete(struct candidates *list, const struct remap *open, int nr)
 {
-	struct lookup l = { .list = list, .deep = deep };
-	struct remap *open = NULL;
-	int i, j, r, nr = 0;
+	int i, j;
 
-	memset(list, 0, sizeof(*list));
-	r = dm_ready();
-	if (r)
-		return r;
-	remap_list(&open, &nr);
-	device_each(look_on, &l);
 	for (i = 0; i < list->nr; i++) {
 		struct candidate *c = list->c[i];
 
@@ -207,6 +204,40 @@ int candidates_find(struct candidates *list, bool deep)
 	}
 	compare_copies(list);
 	settle_twins(list);
+}
+
+int candidates_find(struct candidates *list, bool deep)
+{
+	struct lookup l = { .list = list, .deep = deep };
+	struct remap *open = NULL;
+	int r, nr = 0;
+
+	memset(list, 0, sizeof(*list));
+	r = remap_list(&open, &nr);
+	if (r)
+		return r;
+	device_each(look_on, &l);
+	complete(list, open, nr);
+	free(open);
+	return RC_OK;
+}
+
+int candidates_on(struct candidates *list, const dev_t *devno, int nr,
+		  const char *uuid)
+{
+	struct lookup l = { .list = list, .uuid = uuid };
+	struct remap *open = NULL;
+	struct device d;
+	int i, r, nr_open = 0;
+
+	memset(list, 0, sizeof(*list));
+	r = remap_list(&open, &nr_open);
+	if (r)
+		return r;
+	for (i = 0; i < nr; i++)
+		if (!device_known(devno[i], &d))
+			look_on(&d, &l);
+	complete(list, open, nr_open);
 	free(open);
 	return RC_OK;
 }

@@ -28,7 +28,11 @@ struct candidates {
 	int nr;
 };
 
+/* On all block devices. Return: RC_OK, or RC_FAILED or RC_REFUSED with a message. */
 int candidates_find(struct candidates *list, bool deep);
+/* On these devices, with this UUID. No other device is read. */
+int candidates_on(struct candidates *list, const dev_t *devno, int nr,
+		  const char *uuid);
 void candidates_free(struct candidates *list);
 
 /* What it is called if nobody gives it a name: label, or part of the UUID. */

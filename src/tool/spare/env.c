@@ -84,9 +84,29 @@ int env_unclaim(struct dmr_env *env, const char *path)
 	return lock_area(env);
 }
 
+static bool has_failed(const struct dmr_env *env, off_t at)
+{
+	unsigned int i;
+
+	for (i = 0; i < env->nr_failed; i++)
+		if (env->failed[i] == at)
+			return true;
+	return false;
+}
+
+static void note_failed(struct dmr_env *env, off_t at)
+{
+	if (!env->writable && env->nr_failed < ARRAY_SIZE(env->failed))
+		env->failed[env->nr_failed++] = at;
+}
+
 static int transfer(struct dmr_env *env, bool write, off_t at, size_t size,
 		    void *buf)
 {
+	if (has_failed(env, at)) {
+		env->error = EIO;
+		return -EIO;
+	}
 	while (size) {
 		size_t n = min_t(size_t, size, BOUNCE);
 		ssize_t r;
@@ -101,6 +121,7 @@ static int transfer(struct dmr_env *env, bool write, off_t at, size_t size,
 			continue;
 		if (r <= 0) {
 			env->error = r ? errno : ENODATA;
+			note_failed(env, at);
 			return -EIO;
 		}
 		if (!write)

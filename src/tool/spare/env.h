@@ -15,6 +15,12 @@ struct dmr_env {
 	bool quiet;		/* what the store logs is of no interest */
 	void *bounce;		/* aligned, for O_DIRECT */
 	int error;		/* errno of the last failed I/O */
+	/*
+	 * Where reads have failed, in bytes, if nothing is written: a failing disk took its
+	 * time for that, and is not asked again.
+	 */
+	off_t failed[8];
+	unsigned int nr_failed;
 	u32 flush_errors;	/* flushes that failed: see dmr_env_flush_errors() */
 	const u8 *uuid;		/* to be handed out instead of a random one */
 

@@ -40,6 +40,8 @@ install() {
 	inst_binary /usr/lib/dm-remap/dmremap-boot
 	ln -sf ../lib/dm-remap/dmremap-boot "$initdir/usr/sbin/dmremap"
 	inst_rules 61-dmremap.rules
+	# The rule has pairs opened by a service, where systemd is.
+	inst_multiple -o systemd-run
 	for f in /etc/dmremaptab /var/lib/dmremap/known; do
 		[ ! -e "$f" ] || inst_simple "$f"
 	done
