@@ -101,7 +101,8 @@ disk() {
 		echo "${a#*=}" >"$dir/${a%%=*}"
 	done
 	echo 1 >"$dir/power"
-	# An old kernel calls it by a number.
+	# An old kernel calls it by a number: not by that which it had in an earlier test.
+	[ ! -L "/dev/$name" ] || rm "/dev/$name"
 	[ -b "/dev/$name" ] || ln -sfn "nullb$(cat "$dir/index")" "/dev/$name"
 	[ -b "/dev/$name" ] || fail "/dev/$name did not appear"
 }
