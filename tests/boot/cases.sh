@@ -175,8 +175,9 @@ data_whole() {
 		types "mountpoint /data/$d && echo 'boot-test: there is $d'"
 		says "boot-test: there is $d"
 	done
-	types 'swapon --show=NAME --noheadings | sed "s,^,boot-test: swap on ,"'
-	says 'boot-test: swap on /dev/mapper/swap'
+	# shellcheck disable=SC2016
+	types '[ "$(readlink -f "$(swapon --show=NAME --noheadings)")" = "$(readlink -f /dev/mapper/swap)" ] && echo "boot-test: swap is on the pair"'
+	says 'boot-test: swap is on the pair'
 	types 'lsblk -o NAME,TYPE,MOUNTPOINTS; cat /proc/mdstat; swapon'
 }
 c_data_late() {
