@@ -78,7 +78,7 @@ static inline bool bdev_write_cache(struct block_device *bdev)
 #endif
 
 #ifndef HAVE_LOCKDEP_IS_HELD	/* 5.11: declared without lockdep as well */
-#define lockdep_is_held(lock)	1
+#define lockdep_is_held(lock)	((void)(lock), 1)
 #endif
 
 #ifndef HAVE_GD_DEAD		/* 5.17 */
