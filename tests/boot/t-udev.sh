@@ -167,6 +167,23 @@ t_slow_main() {
 	comes_up pair
 }
 
+# A block that cannot be read costs a look at its disk one error.
+t_error_once() {
+	local e l before
+	# What is mapped to "error" is not counted there.
+	dmsetup create fails --table "0 8 error"
+	dmsetup create ill --table "0 8 linear $M/fails 0"
+	truncate -s 64M /dev/shm/d.img
+	l=$(losetup -f --show /dev/shm/d.img)
+	dmsetup create d --uuid DISK-d --table "0 8 linear $M/ill 0
+		8 131064 linear $l 8"
+	settle
+	e=$(basename "$(readlink -f $M/ill)")
+	before=$(awk '{ print $1 }' "/sys/block/$e/stat")
+	[ -z "$(dmremap probe $M/d)" ]
+	same 1 $(($(awk '{ print $1 }' "/sys/block/$e/stat") - before)) "reads of the bad block"
+}
+
 # What was closed by hand is not opened by an event, until it is opened by hand.
 t_closed_by_hand() {
 	adopted ext4
