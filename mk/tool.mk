@@ -91,7 +91,7 @@ TOOL_UNIT_OBJ = $(addprefix $(TOOL)/asan/tool/,face/say.o face/text.o face/progr
 $(TOOL)/unit: tests/tool/unit.c $(TOOL_UNIT_OBJ)
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -Wl,--wrap=realloc -o $@ $^ -lcmocka $(TOOL_LIBS)
 
-$(TOOL)/copy: tests/tool/copy.c $(filter-out %/main.o,$(TOOL_ASAN_OBJ))
+$(TOOL)/copy $(TOOL)/seek: $(TOOL)/%: tests/tool/%.c $(filter-out %/main.o,$(TOOL_ASAN_OBJ))
 	$(CC) $(TOOL_CFLAGS) -g $(ASAN) -o $@ $^ -lcmocka $(TOOL_LIBS)
 
 MOVE_WRAP := $(foreach f,pread64 pwrite64 fdatasync,-Wl,--wrap=$(f))
@@ -108,9 +108,9 @@ $(TOOL)/killer.so $(TOOL)/flush.so: $(TOOL)/%.so: tests/tool/%.c
 	$(CC) -Wall -Wextra -Werror -O1 -shared -fPIC -o $@ $< -ldl
 
 .PHONY: check-tool-unit check-tool check-tool-power
-check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/move $(TOOL)/dmremap.asan $(TOOL)/dmremap.fake tool
+check-tool-unit: $(TOOL)/unit $(TOOL)/copy $(TOOL)/move $(TOOL)/seek $(TOOL)/dmremap.asan $(TOOL)/dmremap.fake tool
 	@export LSAN_OPTIONS=suppressions=tests/tool/lsan; s=0; \
-	for t in unit copy move; do $(TOOL)/$$t || s=$$?; done >$(TOOL)/unit.out 2>&1; cat $(TOOL)/unit.out; \
+	for t in unit copy move seek; do $(TOOL)/$$t || s=$$?; done >$(TOOL)/unit.out 2>&1; cat $(TOOL)/unit.out; \
 	p=$$(grep -c '^\[       OK \]' $(TOOL)/unit.out); f=$$(grep '^\[  FAILED  \] [a-z_]*$$' $(TOOL)/unit.out | sort -u | wc -l); \
 	if [ $$s != 0 ] && [ $$f = 0 ]; then f=1; fi; \
 	tests/tool/property $(TOOL)/dmremap.asan $(ROUNDS) >$(TOOL)/property.out 2>&1; cat $(TOOL)/property.out; \
