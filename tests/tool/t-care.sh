@@ -169,9 +169,12 @@ t_scrub_resumes() {
 	dmremap create lab $M/slow $M/lab-spare --yes >/dev/null
 	"$D" scrub lab --busy >out 2>&1 &
 	pid=$!
-	until_moved slow 6 10000 $pid
+	until_moved slow 6 30000 $pid
+	# Or it might be done before the other one has begun.
+	kill -STOP $pid
 	refused 2 "'dmremap scrub' of lab is under way (process $pid)" dmremap scrub lab
 	kill -INT $pid
+	kill -CONT $pid
 	ended 5 $pid
 	# Not at a terminal: only the end is told.
 	grep 'interrupted at sector' out
