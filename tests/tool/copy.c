@@ -228,11 +228,39 @@ static void too_small(void **state)
 	unlink(path);
 }
 
+/* What cannot be read is not asked for again; a longer read says nothing of its first block. */
+static void failed_reads(void **state)
+{
+	u8 buf[4 * DMR_BLOCK_SIZE];
+	struct dmr_env env;
+	char path[64];
+
+	(void)state;
+	make_file(path, "short", 2);
+	assert_int_equal(env_open(&env, path, 0, false), 0);
+	assert_int_equal(env_read(&env, 2, 2, buf), -EIO);
+	assert_int_equal(env_read(&env, 3, 1, buf), -EIO);
+	assert_int_equal(truncate(path, 4 * DMR_BLOCK_SIZE), 0);
+	assert_int_equal(env_read(&env, 2, 1, buf), 0);
+	assert_int_equal(env_read(&env, 3, 1, buf), -EIO);
+	assert_int_equal(env_read(&env, 0, 4, buf), 0);
+	env_close(&env);
+	/* Whoever writes there may have mended it. */
+	assert_int_equal(truncate(path, 2 * DMR_BLOCK_SIZE), 0);
+	assert_int_equal(env_open(&env, path, 0, true), 0);
+	assert_int_equal(env_read(&env, 2, 1, buf), -EIO);
+	assert_int_equal(truncate(path, 4 * DMR_BLOCK_SIZE), 0);
+	assert_int_equal(env_read(&env, 2, 1, buf), 0);
+	env_close(&env);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies_what_changes),
 		cmocka_unit_test(too_small),
+		cmocka_unit_test(failed_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

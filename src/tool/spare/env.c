@@ -84,26 +84,33 @@ int env_unclaim(struct dmr_env *env, const char *path)
 	return lock_area(env);
 }
 
-static bool has_failed(const struct dmr_env *env, off_t at)
+/* Of one block: what a longer read says of its first one is nothing. */
+static bool has_failed(const struct dmr_env *env, off_t at, size_t size)
 {
 	unsigned int i;
 
+	if (size > DMR_BLOCK_SIZE)
+		return false;
 	for (i = 0; i < env->nr_failed; i++)
 		if (env->failed[i] == at)
 			return true;
 	return false;
 }
 
-static void note_failed(struct dmr_env *env, off_t at)
+static void note_failed(struct dmr_env *env, off_t at, size_t size)
 {
-	if (!env->writable && env->nr_failed < ARRAY_SIZE(env->failed))
+	if (!env->writable && size <= DMR_BLOCK_SIZE &&
+	    env->nr_failed < ARRAY_SIZE(env->failed))
 		env->failed[env->nr_failed++] = at;
 }
 
 static int transfer(struct dmr_env *env, bool write, off_t at, size_t size,
 		    void *buf)
 {
-	if (has_failed(env, at)) {
+	const off_t start = at;
+	const size_t whole = size;
+
+	if (has_failed(env, start, whole)) {
 		env->error = EIO;
 		return -EIO;
 	}
@@ -121,7 +128,7 @@ static int transfer(struct dmr_env *env, bool write, off_t at, size_t size,
 			continue;
 		if (r <= 0) {
 			env->error = r ? errno : ENODATA;
-			note_failed(env, at);
+			note_failed(env, start, whole);
 			return -EIO;
 		}
 		if (!write)

@@ -16,8 +16,8 @@ struct dmr_env {
 	void *bounce;		/* aligned, for O_DIRECT */
 	int error;		/* errno of the last failed I/O */
 	/*
-	 * Where reads have failed, in bytes, if nothing is written: a failing disk took its
-	 * time for that, and is not asked again.
+	 * Where reads of one block have failed, in bytes, if nothing is written: a failing disk
+	 * took its time for that, and is not asked again.
 	 */
 	off_t failed[8];
 	unsigned int nr_failed;
