@@ -253,6 +253,29 @@ t_forget() {
 }
 
 
+# The spare comes back while the person is asked: the pair is open then, and is not forgotten.
+t_forget_asks() {
+	local pid
+	adopted ext4
+	dmremap close pair
+	gone s
+	rm -f /run/dmremap/closed-* /run/answer
+	mkfifo /run/answer
+	script -qefc "dmremap forget pair" /run/asked </run/answer >/dev/null &
+	pid=$!
+	exec 8>/run/answer
+	eventually grep -q "in capital letters" /run/asked
+	disk s 16
+	eventually is_open pair
+	echo YES >&8
+	not wait $pid
+	exec 8>&-
+	grep -q "'pair' is open; 'dmremap detach pair' is the way out" /run/asked
+	again $M/m
+	same dm_remap_main "$(prop $M/m ID_FS_TYPE)" "type of main"
+	grep -q pair /var/lib/dmremap/known
+}
+
 # The way out frees main and spare, in the system's eyes as well.
 t_detach() {
 	adopted ext4

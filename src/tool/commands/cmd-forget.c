@@ -91,6 +91,21 @@ static int check_spares(const struct args *a, const struct given_up *g)
 	return RC_OK;
 }
 
+/* Under the locks: the device that was missing may have come while the person was asked. */
+static int check_open(const struct given_up *g)
+{
+	struct remap *open;
+	int i, nr, r = remap_list(&open, &nr);
+
+	for (i = 0; !r && i < nr; i++)
+		if (!strncmp(open[i].uuid, "DMREMAP-", 8) &&
+		    is_known(g, open[i].uuid + 8))
+			r = fail(RC_REFUSED, "'%s' is open; 'dmremap detach %s' is the way out",
+				 open[i].name, open[i].name);
+	free(open);
+	return r;
+}
+
 static int ask(const struct args *a, const struct given_up *g)
 {
 	char question[4096];
@@ -166,9 +181,10 @@ static int forget(struct args *a)
 			 g->what);
 	if (!r && (g->nr || g->nr_spares))
 		r = check_spares(a, g) ?: ask(a, g);
-	/* Who opens the pair meanwhile keeps the spare: erase() asks the kernel. */
-	if (!r)
+	if (!r) {
 		lock_all(g);
+		r = check_open(g);
+	}
 	for (i = 0; !r && i < g->nr_spares; i++) {
 		r = erase(g->spare[i]);
 		/* Main may be known by its spare alone. */
