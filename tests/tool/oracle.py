@@ -2,12 +2,13 @@
 """A program that writes to a device, and one that knows what must be there.
 
 oracle.py load DEVICE LOG BLOCKS [WRITES]
-oracle.py verify DEVICE LOG
+oracle.py verify DEVICE LOG [MAIN]
 
 Each 4 KiB block gets the number of its last write. The log says which writes
 were begun and which were acknowledged (with O_DSYNC: durable), also over
 several runs, so that a block must hold its last acknowledged write, or any that
-was begun after it.
+was begun after it. A block that MAIN cannot read, and of which no write was acknowledged,
+may be an error.
 """
 import mmap
 import os
@@ -55,9 +56,18 @@ def load(dev, log, blocks, writes=None):
         os.write(out, b"%d %d end\n" % (b, i))
 
 
-def verify(dev, log):
+def readable(fd, b):
+    try:
+        os.preadv(fd, [mmap.mmap(-1, 4096)], b * 4096)
+    except OSError:
+        return False
+    return True
+
+
+def verify(dev, log, main=None):
     done, maybe, _ = read_log(log)
     fd = os.open(dev, os.O_RDONLY | os.O_DIRECT)
+    below = os.open(main, os.O_RDONLY | os.O_DIRECT) if main else None
     buf = mmap.mmap(-1, 4096)
     bad = 0
     for b in sorted(set(done) | set(maybe)):
@@ -66,9 +76,8 @@ def verify(dev, log):
         try:
             os.preadv(fd, [buf], b * 4096)
         except OSError as e:
-            # Main cannot read it, and no write of it was acknowledged.
-            if b in done:
-                print("block %d: %s; its write %d was acknowledged" % (b, e, done[b]))
+            if b in done or below is None or readable(below, b):
+                print("block %d: %s; acknowledged: %s" % (b, e, done.get(b)))
                 bad += 1
             continue
         got = struct.unpack("<QQ", buf[:16])
@@ -82,4 +91,4 @@ def verify(dev, log):
 if sys.argv[1] == "load":
     load(sys.argv[2], sys.argv[3], *map(int, sys.argv[4:]))
 else:
-    verify(sys.argv[2], sys.argv[3])
+    verify(*sys.argv[2:])
