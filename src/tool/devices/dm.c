@@ -414,7 +414,8 @@ static int run_task(int type, const char *name, const char *uuid,
 		e = EIO;
 	if (!e && type == DM_DEVICE_REMOVE)
 		dm_task_retry_remove(t);
-	if (!e && !run_whole(t))
+	/* To suspend may take as long as the errors of what is in flight: that can be interrupted. */
+	if (!e && !(type == DM_DEVICE_CREATE ? run_whole(t) : dm_task_run(t)))
 		e = dm_task_get_errno(t) ?: EIO;
 	if (cookie)
 		dm_udev_wait(cookie);
