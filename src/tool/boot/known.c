@@ -38,6 +38,12 @@ static int lock_file(const char *name, int how)
 	return how;
 }
 
+static void unlock_file(int lock)
+{
+	if (lock >= 0)
+		close(lock);
+}
+
 int opening_lock(const char *uuid, bool wait)
 {
 	char name[64];
@@ -48,8 +54,7 @@ int opening_lock(const char *uuid, bool wait)
 
 void opening_unlock(int lock)
 {
-	if (lock >= 0)
-		close(lock);
+	unlock_file(lock);
 }
 
 static struct known *find(struct knowns *list, const char *uuid)
@@ -171,7 +176,7 @@ bool known_add(const struct candidate *c)
 		write_all(&list);
 	}
 	known_free(&list);
-	opening_unlock(lock);
+	unlock_file(lock);
 	return changed;
 }
 
@@ -188,7 +193,7 @@ bool known_forget(const char *uuid)
 		write_all(&list);
 	}
 	known_free(&list);
-	opening_unlock(lock);
+	unlock_file(lock);
 	return k != NULL;
 }
 

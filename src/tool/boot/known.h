@@ -42,8 +42,9 @@ const char *known_main(const struct tab *t, const struct knowns *list,
 		       const struct device *d, bool *itself);
 
 /*
- * A pair is opened, or forgotten, by one at a time: whoever does takes the lock of its UUID
- * before the spares are read, and has it until that is done. May wait as long as the errors of
+ * A pair is opened, or forgotten, by one at a time: whoever does has the lock of its UUID
+ * meanwhile, and looks under it whether the pair is open. Nobody has it while a person is
+ * asked. May wait as long as the errors of
  * the pair's devices take. Return: for opening_unlock(), which ignores errors; -EWOULDBLOCK if
  * another process has it, and @wait is false; another -errno if there can be no lock.
  */

@@ -446,7 +446,7 @@ static int reopen(const struct args *a, struct candidate *c)
 	struct remap m;
 	struct kstat k;
 	char question[2048];
-	int r;
+	int r, lock;
 
 	r = remap_get(c->open_as, &m) ?: blocks_status(m.name, &k);
 	if (r || !k.main_gone || c->nr_mains != 1 || c->mains[0].devno == m.main)
@@ -464,10 +464,15 @@ static int reopen(const struct args *a, struct candidate *c)
 			    m.name, c->main.path, candidate_name(c));
 	text_into(question, sizeof(question), "%s is open on a main device that is gone, which is back as\n  %s\nIt is closed, and opened anew.",
 		  m.name, device_whereabouts(&c->main));
-	r = confirm(opt(a, "yes"), question) ?: parts_down(&m) ?:
-	    dm_remove(m.name);
+	r = confirm(opt(a, "yes"), question);
+	if (r)
+		return r;
+	lock = opening_lock(area_uuid(c->sb.uuid), true);
+	r = parts_down(&m) ?: dm_remove(m.name);
 	c->open_as[0] = '\0';
-	return r ?: assemble_one(a, c);
+	r = r ?: assemble_one(a, c);
+	opening_unlock(lock);
+	return r;
 }
 
 /* What became of a pair, for --json. */

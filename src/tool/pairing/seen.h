@@ -21,7 +21,7 @@ struct seens {
 	int nr;
 };
 
-/* The property for the areas of a device, as "udevadm" imports it; "" if there are none. */
+/* The property for the areas of a device, as udev's rule imports it; "" if there are none. */
 void seen_format(const struct seens *list, char *text, size_t size);
 
 /* Add an area. Return: 0 or -ENOMEM. */
