@@ -7,6 +7,8 @@ top=$(cd "$here/../.." && pwd -P)
 export T=/run/test DMREMAP_STATE=/run/test-state DMREMAP_RUN=/run/test-run ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=$here/lsan
 D=/run/dmremap${DM_REMAP_ASAN:+.asan}
 M=/dev/mapper
+# shellcheck source=tests/vm/scsi.sh
+. "$top/tests/vm/scsi.sh"
 
 # dmremap with a status of the sanitizer's own, so that no test takes it for a refusal
 dmremap() {

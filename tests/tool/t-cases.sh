@@ -150,14 +150,12 @@ t_other_sectors() {
 # the same, and a block is remapped in part. (48: two starts of the machine)
 t_other_enclosure() {
 	local sd s id want before
-	scsi_disk() { # of so large sectors; with the data that the disk has
-		modprobe scsi_debug dev_size_mb=64 delay=0 max_luns=1 sector_size=$1
-		udevadm settle
-		sd=/dev/$(ls /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block)
+	sectors_of() { # of so large sectors; with the data that the disk has
+		sd=/dev/$(scsi_disk dev_size_mb=64 sector_size=$1)
 		tr '\0' m </dev/zero | dd of=$sd bs=1M count=1 iflag=fullblock oflag=direct status=none
 	}
 	s=$(loop s 16M)
-	scsi_disk 512
+	sectors_of 512
 	id=$(dmremap create two $sd $s --label two --dry-run | sed -n 's/.* identity \([^ '\'']*\).*/\1/p')
 	[ -n "$id" ]
 	dmsetup create bad --uuid DMREMAP-TEST-bad --table "0 801 linear $sd 0
@@ -169,7 +167,7 @@ t_other_enclosure() {
 	dmremap close two
 	dmsetup remove bad
 	modprobe -r scsi_debug
-	scsi_disk 4096
+	sectors_of 4096
 	before=$(sum s)
 	# Nothing is opened, and each says why.
 	expect 0 'not as recorded: its logical blocks have 4096 bytes, recorded are 512' dmremap scan
@@ -181,7 +179,7 @@ t_other_enclosure() {
 	[ "$(sum s)" = "$before" ]
 	# In the first enclosure, all is as it was.
 	modprobe -r scsi_debug
-	scsi_disk 512
+	sectors_of 512
 	expect 0 "$M/two: $sd" dmremap assemble
 	dd if=$M/two bs=4096 skip=100 count=1 iflag=direct status=none | cmp - want
 	dmremap close two

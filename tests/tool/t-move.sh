@@ -179,9 +179,7 @@ t_spare_sectors() {
 	refused 2 'has sectors of 4096 bytes, the main device of 512' dmremap create a $M/new-main /dev/big --yes
 	[ "$(sum /dev/big)" = "$before" ]
 	# the first physical block starts at sector 7, as for partitions from sector 63 on
-	modprobe scsi_debug dev_size_mb=16 delay=0 max_luns=1 physblk_exp=3 lowest_aligned=7
-	udevadm settle
-	sd=$(ls /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block)
+	sd=$(scsi_disk dev_size_mb=16 physblk_exp=3 lowest_aligned=7)
 	before=$(sum "/dev/$sd")
 	refused 2 '512 bytes within a physical block' dmremap replace lab "/dev/$sd" --yes
 	refused 2 '512 bytes within a physical block' dmremap create a $M/new-main "/dev/$sd" --yes

@@ -10,6 +10,8 @@
 # host and start virtual machines (see host.sh).
 
 R=/dev/mapper/remap
+# shellcheck source=tests/vm/scsi.sh
+. "${BASH_SOURCE[0]%/*}/scsi.sh"
 
 #-----------------------------------------------------------------------
 # Telling what is wrong

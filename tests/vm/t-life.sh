@@ -154,14 +154,9 @@ is_failed() { is mode=fail || is mode=ro; }
 
 # main is pulled as SCSI disks are, under load: no slot, and the module unloads
 t_main_pulled() {
-	local sd storm i
+	local sd storm
 	needs scsi_debug
-	modprobe sd_mod
-	modprobe scsi_debug dev_size_mb=16 delay=0 max_luns=1
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		sd=$(ls /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block 2>/dev/null) && break
-		sleep 0.2
-	done
+	sd=$(scsi_disk dev_size_mb=16)
 	disk spare 4
 	vmio fill "/dev/$sd" 0 32768 1
 	remap "/dev/$sd" /dev/spare

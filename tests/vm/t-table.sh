@@ -146,23 +146,13 @@ t_4kn_later() {
 	vmio check "$R" 1000 8 1
 }
 
-# scsi_disk ARG...: a disk of 16 MiB; sets $sd
-scsi_disk() {
-	modprobe scsi_debug dev_size_mb=16 delay=0 max_luns=1 "$@"
-	for _ in {1..100}; do
-		sd=$(ls /sys/bus/pseudo/drivers/scsi_debug/adapter0/host*/target*/*/block 2>/dev/null) && break
-		sleep 0.1
-	done
-	udevadm settle
-}
-
 # a disk whose physical blocks do not start with sector 0 (made for partitions at 63),
 # and one whose physical blocks are larger than a slot
 t_spare_alignment_offset() {
 	local sd=
 	needs scsi_debug
 	disk main 8
-	scsi_disk physblk_exp=3 lowest_aligned=7
+	sd=$(scsi_disk dev_size_mb=16 physblk_exp=3 lowest_aligned=7)
 	same 3584 "$(cat "/sys/block/$sd/alignment_offset")" "where the first physical block starts"
 	refused "within a physical block" "$(table 16384 /dev/main "/dev/$sd" 0)"
 	refused "within a physical block" "$(table 16384 /dev/main "/dev/$sd" 8)"
@@ -175,7 +165,7 @@ t_spare_alignment_offset() {
 	dmsetup remove remap
 	delpart "/dev/$sd" 1
 	modprobe -r scsi_debug
-	scsi_disk physblk_exp=7
+	sd=$(scsi_disk dev_size_mb=16 physblk_exp=7)
 	same 65536 "$(cat "/sys/block/$sd/queue/physical_block_size")" "physical block"
 	refused "within a physical block" "$(table 16384 /dev/main "/dev/$sd" 12)"
 	remap /dev/main "/dev/$sd" 8
@@ -189,7 +179,7 @@ t_spare_alignment() {
 	local sd=
 	needs scsi_debug
 	disk main 8
-	scsi_disk physblk_exp=3
+	sd=$(scsi_disk dev_size_mb=16 physblk_exp=3)
 	same 4096 "$(cat "/sys/block/$sd/queue/physical_block_size")" "physical block"
 	refused "within a physical block" "$(table 16384 /dev/main "/dev/$sd" 63)"
 	addpart "/dev/$sd" 1 63 16000
