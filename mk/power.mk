@@ -24,7 +24,7 @@ powercut: power-modules tool
 logwrites: export LAB_TESTS = logwrites/*
 logwrites: POWER_KVERS = $(or $(KVER),uml)
 logwrites: power-modules tool
-	@DM_REMAP_TEST_LIMIT=3500 DM_REMAP_TEST_POINTS=$(or $(POINTS),all) tests/vm/run-all $(POWER_KVERS)
+	@DM_REMAP_TEST_LIMIT=14400 DM_REMAP_TEST_POINTS=$(or $(POINTS),all) tests/vm/run-all $(POWER_KVERS)
 
 .PHONY: stress
 stress: export LAB_TESTS = $(or $(TESTS),stress/*)

@@ -3,7 +3,9 @@
 """
 Is standard input what 'dmremap COMMAND --json' should print?
 
-Usage: schema.py COMMAND    or: schema.py --commands, those that have a schema
+Usage: schema.py COMMAND
+       schema.py --files FILE.COMMAND...    each of these files instead
+       schema.py --commands                 those that have a schema
 
 Stricter than the schema, which has to last: here each member that the schema
 names has to be there, and no other. A member that is there at times is named below.
@@ -53,5 +55,13 @@ def validate(command, value):
 if __name__ == "__main__":
     if sys.argv[1] == "--commands":
         print("\n".join(sorted(set(schema["definitions"]) - helpers)))
+    elif sys.argv[1] == "--files":
+        for name in sys.argv[2:]:
+            try:
+                with open(name, encoding="utf-8") as f:
+                    validate(name.rsplit(".", 1)[1], json.load(f))
+            except Exception:
+                print(name, file=sys.stderr)
+                raise
     else:
         validate(sys.argv[1], json.load(sys.stdin))
