@@ -279,8 +279,12 @@ wait_event() {
 		fail "no event came after number $1"
 }
 
-# writes_of DEVICE: completed write requests, sectors written, flushes
+# writes_of DEVICE: completed write requests
 writes_of() { awk '{ print $5 }' "/sys/class/block/${1#/dev/}/stat"; }
+# mapped_stat NAME: the same file of a mapped device, whole (Documentation/block/stat.rst)
+mapped_stat() {
+	cat "/sys/dev/block/$(dmsetup info -c --noheadings --separator : -o major,minor "$1")/stat"
+}
 
 drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
 

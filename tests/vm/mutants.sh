@@ -122,8 +122,12 @@ mutant wall-clock core/dm-remap-store.c \
 	meta/clock
 
 mutant slow-removal core/dm-remap-engine-write.c \
-	's/(\tunsigned int n;\n\tu32 done = 0;\n\n)(\tif \(e->index.no_writes\))/$1\tmsleep(1000);\n$2/; s/#include "dm-remap-engine-private.h"/#include <linux\/delay.h>\n#include "dm-remap-engine-private.h"/' \
+	's/(nr_bad = 0;\n\tstruct dmr_piece \*p;\n\n)/$1\tmsleep(2000);\n/; s/#include "dm-remap-engine-private.h"/#include <linux\/delay.h>\n#include "dm-remap-engine-private.h"/' \
 	life/removal_in_storm
+
+mutant eager-format core/dm-remap-store-probe.c \
+	's/(\n\tr = -EIO;\n)(\tif \(wipe_old_supers\()/$1\tfor (u64 t = 0; t + DMR_RUN_BLOCKS < sb->layout.nr_tables; t += DMR_RUN_BLOCKS)\n\t\tdmr_table_init(env, sb, t, DMR_RUN_BLOCKS, 1, free_words, buf);\n$2/' \
+	meta/large_spare
 
 # With one processor, nothing comes in between.
 # shellcheck disable=SC2154 # of break
